@@ -1,0 +1,43 @@
+"""`jobctl delete`."""
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Session
+from jobctl.cli.params import DryRun, JobIds, Reason, command
+from jobctl.services.delete import Buckets, DeleteJobs
+from jobctl.services.delete import delete as delete_jobs
+from jobctl.services.operations import OperationList
+
+EXAMPLES = """jobctl delete 3f2c9a41-77a6-4c0b-9a53-2f5b7c1f6d10 --reason 'asked for by the owner'
+jobctl list --status denied --older 3d -o id --all | jobctl delete -"""
+
+
+@command
+def delete(
+    session: Session,
+    ids: JobIds,
+    results: Annotated[bool, typer.Option("--results", help="Delete the results as well.")] = False,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+) -> OperationList:
+    """Remove jobs that have ended, with their documents.
+
+    Documents go first, by exact key, and the record last; a failure leaves the job in place,
+    and the same command finishes it. Active jobs are refused. A document that was registered
+    by --s3-key outside the job's own keys is left alone.
+    """
+    session.require_writable()
+    request = DeleteJobs(
+        ids=session.check_ids(ids),
+        actor=session.actor,
+        new_op_id=session.new_op_id,
+        reason=reason,
+        results=results,
+        dry_run=dry_run,
+    )
+    buckets = Buckets(
+        documents=session.settings.documents_bucket, results=session.settings.results_bucket
+    )
+    return delete_jobs(request, jobs=session.jobs, objects=session.objects, buckets=buckets)

@@ -1,0 +1,80 @@
+"""`jobctl list`."""
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli import filters
+from jobctl.cli.context import Session
+from jobctl.cli.params import Columned, comma_separated, command, one_of, whole_number
+from jobctl.services.list_jobs import JobCount, JobListing, ListJobs, count_jobs, list_jobs
+
+EXAMPLES = """jobctl list --status failed --since 1d
+jobctl list --status active --older 2h --columns id,status,phase,updated
+jobctl list --all -o jsonl > jobs.jsonl
+jobctl list --status awaiting_approval --count"""
+
+
+@command
+def list(  # noqa: A001 - named like its subcommand
+    session: Session,
+    status: filters.Statuses = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    older: filters.Older = None,
+    type: filters.Types = None,  # noqa: A002 - named like its option
+    priority: filters.Priorities = None,
+    user: filters.Users = None,
+    org: filters.Organizations = None,
+    name: filters.Name = None,
+    field: filters.Fields = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort", metavar="KEY", help="updated or created.", parser=one_of("updated", "created")
+        ),
+    ] = "updated",
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", "-n", metavar="N", help="At most N jobs.", parser=whole_number(1, 100_000)
+        ),
+    ] = 50,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="No limit.")] = False,
+    cursor: Annotated[
+        str | None,
+        typer.Option("--cursor", metavar="CURSOR", help="Go on behind an earlier list."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="NAME,…", help="The columns to show."),
+    ] = None,
+    count: Annotated[bool, typer.Option("--count", help="Print only how many.")] = False,
+) -> Columned | JobListing | JobCount:
+    """List jobs, the newest change first.
+
+    The limit counts jobs that pass the filters. Filters that are given several times, or with
+    commas, admit any of their values.
+    """
+    request = ListJobs(
+        filter=filters.build_filter(
+            statuses=status,
+            since=since,
+            until=until,
+            older=older,
+            types=type,
+            priorities=priority,
+            users=user,
+            organizations=org,
+            name=name,
+            fields=field,
+            now=session.now(),
+        ),
+        sort="created" if sort == "created" else "updated",
+        limit=None if everything or count else limit,
+        cursor=cursor,
+    )
+    if count:
+        return count_jobs(request, jobs=session.jobs)
+    shown = session.check_columns(comma_separated(columns)) if columns else None
+    return Columned(result=list_jobs(request, jobs=session.jobs), columns=shown)

@@ -1,0 +1,35 @@
+"""`jobctl status`."""
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Session
+from jobctl.cli.params import IdsOrPrefixes, command
+from jobctl.services.status import JobDetailsList, ShowStatus
+from jobctl.services.status import status as show_status
+
+EXAMPLES = """jobctl status 3f2c9a41
+jobctl status --errors 3f2c9a41-77a6-4c0b-9a53-2f5b7c1f6d10
+jobctl list --status failed -o id | jobctl status - -o jsonl"""
+
+
+@command
+def status(
+    session: Session,
+    ids: IdsOrPrefixes,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Show error texts; they may quote the document.")
+    ] = False,
+) -> JobDetailsList:
+    """Show everything about jobs.
+
+    Progress, rate and time left, the approval, PII findings as counts (never their text), how
+    long the record is kept, and what is wrong with it. Whole ids or unambiguous prefixes.
+    """
+    request = ShowStatus(
+        ids=session.ids_or_prefixes(ids),
+        with_errors=errors,
+        stuck_after=session.settings.stuck_after,
+    )
+    return show_status(request, jobs=session.jobs)

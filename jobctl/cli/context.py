@@ -1,0 +1,319 @@
+"""The one place that wires storage to services; everything is built when it is first used."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from jobctl.config_file import LOCAL_CONTEXT
+from jobctl.domain.identifiers import check_id_or_prefix, check_job_id
+from jobctl.domain.status import TtlPolicy
+from jobctl.errors import BadConfigurationError, InvalidUsageError, RefusedError
+from jobctl.settings import (
+    PURPOSES,
+    OutputFormat,
+    ResolvedSettings,
+    Settings,
+    default_data_directory,
+    resolve,
+    shown_value,
+)
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from jobctl.render.output import Style
+    from jobctl.services.config import SettingsReport
+    from jobctl.services.doctor import StoreProbe
+    from jobctl.services.ports import JobStore, ObjectStore
+    from jobctl.storage.embedded import EmbeddedServer
+    from jobctl.storage.keys import Keys
+    from jobctl.storage.redis_connection import Endpoint
+
+
+# The UUID namespace of ids that are derived from an idempotency key. It never changes.
+_IDEMPOTENCY = "6e1f7c1c-8a0e-5d0b-9b7e-5b1d3c6a2f40"
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The options before the subcommand; the session that the subcommand opens."""
+
+    config: Path | None = None
+    context: str | None = None
+    flags: dict[str, str | None] = field(default_factory=dict)
+    debug: bool = False
+    opened: "Session | None" = None
+
+    def session(self, *, output: str | None, context: str | None, quiet: bool) -> "Session":
+        flags = {**self.flags, "output": output}
+        self.opened = Session(
+            lambda: resolve(flags, config=self.config, context=context or self.context),
+            quiet=quiet,
+        )
+        return self.opened
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+class Session:
+    """One command's settings, stores and terminal. Close it: the embedded store counts clients."""
+
+    def __init__(self, load: Callable[[], ResolvedSettings], *, quiet: bool) -> None:
+        self._load = load
+        self.quiet = quiet
+        self._exits = ExitStack()
+
+    def close(self) -> None:
+        self._exits.close()
+
+    def _closing(self, resource: _Closes) -> None:
+        self._exits.callback(resource.close)
+
+    @cached_property
+    def resolved(self) -> ResolvedSettings:
+        return self._load()
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved.settings
+
+    @property
+    def is_local(self) -> bool:
+        """Whether jobs are in the embedded store: nobody configured a Redis."""
+        return self.settings.redis_url is None
+
+    @property
+    def data_directory(self) -> Path:
+        return self.settings.local_dir or default_data_directory()
+
+    @cached_property
+    def keys(self) -> "Keys":
+        from jobctl.storage.keys import Keys
+
+        return Keys(self.settings.namespace, self.settings.index_key)
+
+    @cached_property
+    def _embedded(self) -> "EmbeddedServer":
+        """Started at once, waited for later: meanwhile the client library is imported."""
+        from jobctl.storage.embedded import EmbeddedServer
+
+        server = EmbeddedServer(self.data_directory)
+        self._closing(server)
+        server.start()
+        if self.resolved.context_is_implicit:
+            self.note(f"using the embedded store in {self.data_directory} (no redis_url is set)")
+        return server
+
+    @cached_property
+    def _endpoint(self) -> "Endpoint":
+        from jobctl.storage.redis_connection import Endpoint, parse_redis_url
+
+        settings = self.settings
+        if settings.redis_url is None:
+            return Endpoint(kind="unix", path=self._embedded.wait_ready())
+        return parse_redis_url(
+            settings.redis_url,
+            username=settings.redis_username,
+            password_file=settings.redis_password_file,
+        )
+
+    @cached_property
+    def _client(self) -> "Redis":
+        if self.is_local:
+            _ = self._embedded
+        from jobctl.storage.redis_connection import connect
+        from jobctl.storage.redis_errors import translated
+
+        endpoint = self._endpoint
+        with translated(str(endpoint)):
+            client = connect(endpoint, slot_key=self.keys.audit)
+        self._closing(client)
+        return client
+
+    @cached_property
+    def jobs(self) -> "JobStore":
+        client = self._client
+        from jobctl.storage.redis_jobs import RedisJobStore
+
+        return RedisJobStore(client, keys=self.keys, server=str(self._endpoint))
+
+    @cached_property
+    def store_probe(self) -> "StoreProbe":
+        from jobctl.services.doctor import LateProbe
+
+        return LateProbe(self._probe)
+
+    def _probe(self) -> "StoreProbe":
+        client = self._client
+        from jobctl.storage.redis_health import RedisProbe
+
+        return RedisProbe(client, keys=self.keys, server=str(self._endpoint))
+
+    @cached_property
+    def objects(self) -> "ObjectStore":
+        if self.is_local:
+            from jobctl.storage.directory_objects import DirectoryObjectStore
+
+            return DirectoryObjectStore(self.data_directory / "documents")
+        from jobctl.storage.s3_objects import S3ObjectStore
+
+        settings = self.settings
+        return S3ObjectStore(
+            endpoint_url=settings.s3_endpoint_url,
+            region=settings.s3_region,
+            addressing_style=settings.s3_addressing_style,
+        )
+
+    @property
+    def ttl(self) -> TtlPolicy:
+        settings = self.settings
+        return TtlPolicy(
+            completed=settings.ttl_completed,
+            failed=settings.ttl_failed,
+            cancelled=settings.ttl_cancelled,
+            denied=settings.ttl_denied,
+            active=settings.ttl_active,
+        )
+
+    @cached_property
+    def actor(self) -> str:
+        if self.settings.actor:
+            return self.settings.actor
+        import getpass
+        import socket
+
+        try:
+            return f"{getpass.getuser()}@{socket.gethostname()}"
+        except (OSError, KeyError) as error:
+            raise BadConfigurationError(
+                "cannot tell who acts: this user has no name", hint="set actor or JOBCTL_ACTOR"
+            ) from error
+
+    def new_op_id(self) -> str:
+        """A random operation id; it names one change for good, whatever happens to its reply."""
+        return os.urandom(10).hex()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def require_writable(self) -> None:
+        if self.settings.read_only:
+            raise RefusedError(
+                "this context is read-only",
+                hint=f"read_only comes from: {self.resolved.origins['read_only']}",
+            )
+
+    def check_ids(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Whole job ids from the arguments, `-` standing for a line each on standard input."""
+        id_format = self.settings.id_format
+        return tuple(check_job_id(one, id_format=id_format) for one in _each_id(texts))
+
+    def ids_or_prefixes(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """As check_ids, for commands that only read: prefixes pass."""
+        id_format = self.settings.id_format
+        return tuple(check_id_or_prefix(one, id_format=id_format) for one in _each_id(texts))
+
+    def id_for_new_job(self, given: str | None, idempotency_key: str | None) -> str:
+        """*given*, or a UUID: a random one, or the one that the key always leads to."""
+        import uuid
+
+        if given is not None and idempotency_key is not None:
+            raise InvalidUsageError("--id and --idempotency-key exclude each other")
+        if given is not None:
+            return check_job_id(given, id_format=self.settings.id_format)
+        if idempotency_key is not None:
+            return str(
+                uuid.uuid5(uuid.UUID(_IDEMPOTENCY), f"{self.settings.namespace}:{idempotency_key}")
+            )
+        return str(uuid.uuid4())
+
+    def check_columns(self, names: Sequence[str]) -> tuple[str, ...]:
+        from jobctl.render.columns import check_columns
+
+        return check_columns(names)
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            sys.stderr.write(f"jobctl: {text}\n")
+
+    def style(self, columns: tuple[str, ...] | None, *, creates: bool) -> "Style":
+        """How to show a result here; off a terminal a new job is its bare id."""
+        from jobctl.render.output import Style
+
+        terminal = sys.stdout.isatty()
+        elsewhere: OutputFormat = "id" if creates else "tsv"
+        return Style(
+            format=self.settings.output or ("table" if terminal else elsewhere),
+            width=_terminal_width() if terminal else None,
+            color=self._in_color(terminal=terminal),
+            quiet=self.quiet,
+            now=self.now(),
+            columns=columns,
+        )
+
+    def _in_color(self, *, terminal: bool) -> bool:
+        match self.settings.color:
+            case "always":
+                return True
+            case "never":
+                return False
+        return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def report(self) -> "SettingsReport":
+        """The settings in force, passwords left out."""
+        from jobctl.services.config import SettingInForce, SettingsReport
+
+        resolved = self.resolved
+        missing = "" if resolved.config_file_exists else " (absent)"
+        store = "redis" if not self.is_local else f"{LOCAL_CONTEXT}, in {self.data_directory}"
+        return SettingsReport(
+            context=resolved.context,
+            config_file=f"{resolved.config_file}{missing}",
+            store=store,
+            items=tuple(
+                SettingInForce(
+                    name=name,
+                    value=shown_value(getattr(resolved.settings, name)),
+                    origin=resolved.origins[name],
+                    purpose=purpose,
+                )
+                for name, purpose in PURPOSES.items()
+            ),
+        )
+
+
+def _terminal_width() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
+
+
+def _each_id(texts: Sequence[str]) -> Iterator[str]:
+    for text in texts:
+        if text == "-":
+            yield from _ids_on_stdin()
+        else:
+            yield text
+
+
+def _ids_on_stdin() -> Iterator[str]:
+    """A line an id, or a JSON object a line with `id`; blank lines do not count."""
+    for number, line in enumerate(sys.stdin, start=1):
+        text = line.strip()
+        if text.startswith("{"):
+            import json
+
+            try:
+                text = json.loads(text)["id"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise InvalidUsageError(f"line {number} of standard input has no id") from error
+        if text:
+            yield str(text)

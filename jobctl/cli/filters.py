@@ -1,0 +1,130 @@
+"""The filter options that `list` and bulk commands share."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.params import key_value
+from jobctl.domain.job import Priority
+from jobctl.domain.moments import parse_duration, parse_moment
+from jobctl.domain.queries import JobFilter
+from jobctl.domain.status import JobStatus, parse_status
+from jobctl.errors import InvalidUsageError
+
+_STATUSES = [status.value for status in JobStatus]
+
+
+def _complete_status(incomplete: str) -> list[str]:
+    return [name for name in _STATUSES if name.startswith(incomplete)]
+
+
+def _complete_priority(incomplete: str) -> list[str]:
+    return [name for name in Priority if name.startswith(incomplete.upper())]
+
+
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        "-s",
+        metavar="STATUS,…",
+        help="Only these statuses; also active and terminal.",
+        autocompletion=_complete_status,
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="WHEN", help="Changed at or after: a moment, a date, or 7d ago."
+    ),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="WHEN", help="Changed before; as --since.")
+]
+Older = Annotated[
+    str | None,
+    typer.Option("--older", metavar="DURATION", help="Not changed for this long, such as 30d."),
+]
+Types = Annotated[
+    list[str] | None, typer.Option("--type", metavar="TYPE,…", help="Only these document types.")
+]
+Priorities = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--priority",
+        metavar="PRIORITY,…",
+        help="LOW, NORMAL, HIGH or URGENT.",
+        autocompletion=_complete_priority,
+    ),
+]
+Users = Annotated[
+    list[str] | None, typer.Option("--user", metavar="USER,…", help="Only these users.")
+]
+Organizations = Annotated[
+    list[str] | None, typer.Option("--org", metavar="ORG,…", help="Only these organizations.")
+]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", metavar="GLOB", help="A pattern for the name, such as '*.pdf'."),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="NAME=VALUE", help="A stored field with exactly this value."),
+]
+
+
+def build_filter(
+    *,
+    statuses: Sequence[str] | None,
+    since: str | None,
+    until: str | None,
+    older: str | None,
+    types: Sequence[str] | None,
+    priorities: Sequence[str] | None,
+    users: Sequence[str] | None,
+    organizations: Sequence[str] | None,
+    name: str | None,
+    fields: Sequence[str] | None,
+    now: datetime,
+) -> JobFilter:
+    known, unknown = _statuses(_listed(statuses))
+    if older and until:
+        raise InvalidUsageError("--older and --until exclude each other")
+    latest = now - parse_duration(older) if older else None
+    return JobFilter(
+        statuses=known,
+        unknown_statuses=unknown,
+        since=parse_moment(since, now=now) if since else None,
+        until=parse_moment(until, now=now) if until else latest,
+        types=frozenset(_listed(types)),
+        priorities=frozenset(_listed(priorities)),
+        users=frozenset(_listed(users)),
+        organizations=frozenset(_listed(organizations)),
+        name=name,
+        fields=dict(key_value(text) for text in fields or ()),
+    )
+
+
+def _listed(values: Sequence[str] | None) -> list[str]:
+    """Repeated options and comma lists alike, in lower case as filters compare."""
+    parts = [part.strip().lower() for value in values or () for part in value.split(",")]
+    return [part for part in parts if part]
+
+
+def _statuses(names: Sequence[str]) -> tuple[frozenset[JobStatus], frozenset[str]]:
+    """Known statuses, and texts that only a foreign service knows."""
+    from jobctl.domain.status import ACTIVE, TERMINAL
+
+    known: set[JobStatus] = set()
+    unknown: set[str] = set()
+    for name in names:
+        status = parse_status(name)
+        if name in ("active", "terminal"):
+            known |= ACTIVE if name == "active" else TERMINAL
+        elif status is not None:
+            known.add(status)
+        else:
+            unknown.add(name)
+    return frozenset(known), frozenset(unknown)

@@ -1,0 +1,142 @@
+"""The root boundary: turns whatever happens into output, one message and an exit code."""
+
+import os
+import signal
+import sys
+from io import TextIOWrapper
+from types import FrameType
+from typing import Any, NoReturn
+
+from jobctl.errors import ExitCode, InvalidUsageError, JobctlError
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that `finally` runs and the embedded store is released."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run *arguments* (without the program's name) and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
+    previous = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except _Terminated:
+        return ExitCode.TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _run(arguments: list[str]) -> int:
+    from jobctl.cli.context import Invocation
+
+    invocation = Invocation()
+    try:
+        code = _dispatch(arguments, invocation)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _reader_went_away()
+    except JobctlError as error:
+        return _fail(error, invocation, arguments)
+    except Exception as error:  # noqa: BLE001 - the root boundary: what is left is a defect
+        return _defect(error, debug=invocation.debug)
+    else:
+        return code
+    finally:
+        if invocation.opened is not None:
+            invocation.opened.close()
+
+
+def _dispatch(arguments: list[str], invocation: Any) -> int:
+    from jobctl.cli.app import build
+
+    try:
+        answer = build().main(arguments, prog_name="jobctl", standalone_mode=False, obj=invocation)
+    except Exception as error:
+        raise _in_our_terms(error) from error
+    if isinstance(answer, int) or answer is None:  # --help and --version answer with their code
+        return answer or ExitCode.DONE
+    return _show(answer)
+
+
+def _in_our_terms(error: Exception) -> Exception:
+    """Typer's own complaints as ours; anything else is left alone."""
+    import typer
+
+    if isinstance(error, typer.TyperException):
+        where = getattr(error, "ctx", None)
+        path = where.command_path if where else "jobctl"
+        message = error.format_message().rstrip(".")
+        return InvalidUsageError(message[:1].lower() + message[1:], hint=f"see {path} --help")
+    if isinstance(error, typer.Abort):
+        raise KeyboardInterrupt
+    return error
+
+
+def _show(answer: Any) -> int:
+    from jobctl.render.output import Streams, write_result
+    from jobctl.services.operations import CreatedJob
+
+    style = answer.session.style(answer.columns, creates=isinstance(answer.result, CreatedJob))
+    write_result(answer.result, style, Streams(out=sys.stdout, err=sys.stderr))
+    return int(getattr(answer.result, "exit_code", ExitCode.DONE))
+
+
+def _fail(error: JobctlError, invocation: Any, arguments: list[str]) -> int:
+    if invocation.debug:
+        _print_traceback(error)
+    from jobctl.render.output import write_error
+
+    write_error(error, sys.stderr, for_machines=_wants_json(invocation, arguments))
+    return int(error.exit_code)
+
+
+def _wants_json(invocation: Any, arguments: list[str]) -> bool:
+    """Whether errors go out as JSON, also where the command line itself was wrong."""
+    try:
+        if invocation.opened is not None:
+            return invocation.opened.settings.output in ("json", "jsonl")
+    except JobctlError:
+        pass
+    joined = " ".join(arguments)
+    return any(f"{flag}{name}" in f"{joined} " for flag in _OUTPUT_FLAGS for name in _JSON_NAMES)
+
+
+_OUTPUT_FLAGS = ("-o ", "-o", "--output ", "--output=")
+_JSON_NAMES = ("json ", "jsonl ")
+
+
+def _defect(error: Exception, *, debug: bool) -> int:
+    """A defect names its type and place, not its text: that may hold a document's contents."""
+    if debug:
+        _print_traceback(error)
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = (
+        f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})"
+        if place
+        else ""
+    )
+    sys.stderr.write(f"jobctl: internal error: {type(error).__name__}{where}\n")
+    sys.stderr.write("        run it again with jobctl --debug … and report what it shows\n")
+    return int(ExitCode.BUG)
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error, file=sys.stderr)
+
+
+def _reader_went_away() -> int:
+    """`| head` has seen enough. What is still buffered must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(ExitCode.DONE)

@@ -1,0 +1,178 @@
+"""Options that commands share, and the decorator that gives every command its common ones."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any, TypeVar, get_args
+
+import typer
+
+from jobctl.cli.context import Session
+from jobctl.domain.identifiers import check_job_id
+from jobctl.domain.job import Priority
+from jobctl.domain.status import ALIASES, JobStatus, parse_status
+from jobctl.errors import InvalidUsageError
+from jobctl.settings import OutputFormat
+
+T = TypeVar("T")
+FORMATS: tuple[str, ...] = get_args(OutputFormat)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a command returned, with the session that knows how to show it."""
+
+    result: Any
+    session: Session
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columned:
+    """A result together with the columns that were asked for."""
+
+    result: Any
+    columns: tuple[str, ...] | None
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """A parser that admits *allowed* alone."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise InvalidUsageError(f"{text!r} is none of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def comma_separated(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def status_name(text: str) -> JobStatus:
+    status = parse_status(text)
+    if status is None:
+        raise InvalidUsageError(
+            f"no status {text!r}", hint="there are: " + ", ".join((*JobStatus, *ALIASES))
+        )
+    return status
+
+
+def priority_name(text: str) -> Priority:
+    try:
+        return Priority(text.upper())
+    except ValueError:
+        raise InvalidUsageError(
+            f"no priority {text!r}", hint="there are: " + ", ".join(Priority)
+        ) from None
+
+
+def key_value(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InvalidUsageError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+            raise InvalidUsageError(f"{text!r} is not a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return parse
+
+
+def decimal_number(lowest: float, highest: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not lowest <= number <= highest:
+            raise InvalidUsageError(f"{text!r} is not a number from {lowest:g} to {highest:g}")
+        return number
+
+    return parse
+
+
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's full id.", parser=check_job_id)]
+JobIds = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help="Full job ids; - reads ids from standard input."),
+]
+IdsOrPrefixes = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID...",
+        help="Job ids, or prefixes of 8 or more characters; - reads ids from standard input.",
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")
+]
+
+
+def _complete_format(incomplete: str) -> list[str]:
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+_COMMON: tuple[tuple[str, Any, Any], ...] = (
+    (
+        "output",
+        Annotated[
+            str | None,
+            typer.Option(
+                "--output",
+                "-o",
+                metavar="FORMAT",
+                help="table, wide, json, jsonl, csv, tsv or id; without it table on a terminal "
+                "and tsv elsewhere.",
+                parser=one_of(*FORMATS),
+                autocompletion=_complete_format,
+                rich_help_panel="Common options",
+            ),
+        ],
+        None,
+    ),
+    (
+        "context",
+        Annotated[
+            str | None,
+            typer.Option("--context", metavar="NAME", help="The context of the configuration."),
+        ],
+        None,
+    ),
+    ("quiet", Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")], False),
+)
+
+
+def command(function: Callable[..., T]) -> Callable[..., Answer]:
+    """Make *function(session, …)* a command with `--output`, `--context` and `--quiet`.
+
+    The function returns its result and neither prints nor exits.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    own = [one for one in signature.parameters.values() if one.name != "session"]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter(name, keyword, default=default, annotation=annotation)
+        for name, annotation, default in _COMMON
+    ]
+    context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+
+    @wraps(function)
+    def run(*, ctx: typer.Context, output: str | None, quiet: bool, **values: Any) -> Answer:
+        session = ctx.obj.session(output=output, context=values.pop("context"), quiet=quiet)
+        result = function(session, **values)
+        if isinstance(result, Columned):
+            return Answer(result=result.result, session=session, columns=result.columns)
+        return Answer(result=result, session=session)
+
+    parameters = [context, *(one.replace(kind=keyword) for one in own), *common]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # read by inspect
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run

@@ -1,0 +1,61 @@
+"""Which objects belong to a job, and to no other.
+
+A job owns exactly these. `temp/<id>` is never used as a raw prefix: `temp/<id>-other.pdf`
+belongs to another job.
+"""
+
+from dataclasses import dataclass
+
+from jobctl.domain.identifiers import is_uuid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedFamily:
+    """A listing prefix; `whole` when everything below it is the job's, else `owns` decides."""
+
+    prefix: str
+    whole: bool = True
+
+    def owns(self, key: str, *, s3_key: str | None) -> bool:
+        if not key.startswith(self.prefix):
+            return False
+        rest = key[len(self.prefix) :]
+        if self.whole:
+            return bool(rest)
+        if "/" in rest:
+            return False
+        # `temp/a.b.pdf` is job a.b's, not job a's, unless job a's record names it.
+        return "." not in rest or key == s3_key
+
+
+def document_families(job_id: str) -> tuple[OwnedFamily, ...]:
+    """What a job owns in the documents bucket."""
+    return (
+        OwnedFamily(prefix=f"temp/{job_id}.", whole=False),
+        OwnedFamily(prefix=f"temp/{job_id}/"),
+        OwnedFamily(prefix=f"{job_id}/pages/"),
+        OwnedFamily(prefix=f"debug/{job_id}/"),
+    )
+
+
+def result_families(job_id: str) -> tuple[OwnedFamily, ...]:
+    """What a job owns in the results bucket, the older layouts included.
+
+    `<id>-….md` counts for UUIDs only: for other ids it may be another job's `<id>.md`.
+    """
+    families = [
+        OwnedFamily(prefix=f"results/{job_id}/"),
+        OwnedFamily(prefix=f"{job_id}/"),
+        OwnedFamily(prefix=f"{job_id}.md", whole=False),
+    ]
+    if is_uuid(job_id):
+        families.append(OwnedFamily(prefix=f"{job_id}-", whole=False))
+    return tuple(families)
+
+
+def document_key(job_id: str, filename: str | None) -> str:
+    """Where an upload goes: `temp/<id>.<ext>`, the extension from *filename* if it has one."""
+    _, dot, extension = (filename or "").rpartition(".")
+    longest = 10
+    usable = dot and extension.isascii() and extension.isalnum() and len(extension) <= longest
+    return f"temp/{job_id}.{extension.lower() if usable else 'bin'}"

@@ -1,0 +1,70 @@
+"""Keeps PII text and tokens out of whatever jobctl shows.
+
+The scan's findings carry the very text that must not be repeated, so they serve as the list of
+what to mask in every other field of the same job. Where the findings cannot be read, nothing is
+known about what to mask and free text is withheld altogether.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+WITHHELD = "[withheld: PII findings unreadable]"
+_SHORTEST_MASKED = 2
+_SECRET_NAME = re.compile(r"token|secret|passw|credential|api_?key|private_?key", re.IGNORECASE)
+
+
+class Redactor:
+    """Masks *texts* (text → label shown in its place); `withhold` replaces free text entirely."""
+
+    __slots__ = ("_labels", "_pattern", "_withhold")
+
+    def __init__(self, texts: Mapping[str, str], *, withhold: bool = False) -> None:
+        # Longest first, so that a name inside an address does not leave the rest of it readable.
+        found = sorted((t for t in texts if len(t) >= _SHORTEST_MASKED), key=len, reverse=True)
+        self._labels = {text.casefold(): label for text, label in texts.items()}
+        self._pattern = (
+            re.compile("|".join(map(re.escape, found)), re.IGNORECASE) if found else None
+        )
+        self._withhold = withhold
+
+    def text(self, value: str) -> str:
+        if self._withhold:
+            return WITHHELD
+        if self._pattern is None:
+            return value
+        return self._pattern.sub(self._label, value)
+
+    def _label(self, match: re.Match[str]) -> str:
+        return f"[{self._labels.get(match.group().casefold(), 'PII')}]"
+
+    def value(self, value: Any) -> Any:
+        """*value* (parsed JSON) with every string masked, keys included, and secrets hidden."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {
+                self.text(key): "[redacted]" if is_secret_name(key) else self.value(item)
+                for key, item in value.items()
+            }
+        return value
+
+
+NOTHING_TO_MASK = Redactor({})
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field of this name holds a credential by its looks."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def redactor_for(findings: Iterable[Mapping[str, Any]], secrets: Iterable[str]) -> Redactor:
+    """A redactor for the texts of *findings* and for *secrets* (tokens of the same job)."""
+    texts = {
+        str(finding["text"]): str(finding.get("entity_type") or "PII")
+        for finding in findings
+        if finding.get("text")
+    }
+    return Redactor(texts | dict.fromkeys(secrets, "token"))

@@ -1,0 +1,1 @@
+"""What jobctl does: one module a verb, each with its request and its result."""

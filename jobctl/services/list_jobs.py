@@ -1,0 +1,127 @@
+"""`list`: jobs from the newest change back, streamed."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import nlargest
+from typing import Literal
+
+from jobctl.domain.job import Job
+from jobctl.domain.queries import JobFilter
+from jobctl.errors import InvalidUsageError
+from jobctl.services.ports import Entry, JobStore, Position
+
+PAGE_SIZE = 64
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListJobs:
+    """`limit` None lists all; the limit counts jobs that pass the filter."""
+
+    filter: JobFilter
+    sort: Literal["updated", "created"] = "updated"
+    limit: int | None = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCount:
+    count: int
+
+
+class JobListing:
+    """An iterator over the jobs; the rest is known once it is exhausted.
+
+    `next_cursor` continues behind the last job, None at the end. `expired` counts index entries
+    whose record is gone. `total` is how many entries the index has in the time range, known only
+    where no record has to be read to decide.
+    """
+
+    def __init__(self, request: ListJobs, jobs: JobStore) -> None:
+        self._request = request
+        self._jobs = jobs
+        self._after = _parse_cursor(request.cursor) if request.cursor else None
+        self.next_cursor: str | None = None
+        self.expired = 0
+        self.shown = 0
+        self.total: int | None = None
+        if not request.filter.looks_inside:
+            self.total = jobs.total(since=request.filter.since, until=request.filter.until)
+
+    def __iter__(self) -> Iterator[Job]:
+        matching = (entry for entry in self._entries() if self._admits(entry))
+        if self._request.sort == "created":
+            chosen = nlargest(self._request.limit or 0, matching, key=_creation)
+            for entry in chosen:
+                self.shown += 1
+                yield _job(entry)
+            return
+        for entry in matching:
+            self.shown += 1
+            if self.shown == self._request.limit:
+                self.next_cursor = _cursor_behind(entry.position)
+                yield _job(entry)
+                return
+            yield _job(entry)
+
+    def _entries(self) -> Iterator[Entry]:
+        limit = self._request.limit or PAGE_SIZE
+        pages = self._jobs.walk(
+            since=self._request.filter.since,
+            until=self._request.filter.until,
+            after=self._after,
+            page_size=min(limit, PAGE_SIZE) if self.total is not None else PAGE_SIZE,
+        )
+        for page in pages:
+            yield from page
+
+    def _admits(self, entry: Entry) -> bool:
+        if entry.job is None:
+            self.expired += 1
+            return False
+        return self._request.filter.admits(entry.job)
+
+
+def list_jobs(request: ListJobs, *, jobs: JobStore) -> JobListing:
+    """Nothing is lost or repeated by equal times; a job that changes while the list is read may
+    move to the front, behind the reader."""
+    if request.sort == "created" and (request.limit is None or request.cursor):
+        raise InvalidUsageError(
+            "--sort created needs a --limit and has no cursor",
+            hint="the index is ordered by update: only a bounded list can be sorted otherwise",
+        )
+    return JobListing(request, jobs)
+
+
+def count_jobs(request: ListJobs, *, jobs: JobStore) -> JobCount:
+    """How many jobs pass the filter; expired index entries are not jobs."""
+    listing = JobListing(request, jobs)
+    return JobCount(count=sum(1 for _ in listing))
+
+
+def _creation(entry: Entry) -> tuple[datetime, str]:
+    return _job(entry).created_at or _NEVER, entry.position.job_id
+
+
+def _job(entry: Entry) -> Job:
+    if entry.job is None:
+        raise AssertionError("expired entries are filtered out before")
+    return entry.job
+
+
+def _cursor_behind(place: Position) -> str:
+    text = json.dumps([place.score, place.job_id], separators=(",", ":"))
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _parse_cursor(text: str) -> Position:
+    try:
+        score, job_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return Position(score=float(score), job_id=str(job_id))
+    except (ValueError, TypeError) as error:
+        raise InvalidUsageError(
+            "malformed --cursor", hint="use next_cursor of a list as it was printed"
+        ) from error

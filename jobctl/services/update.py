@@ -1,0 +1,153 @@
+"""`update`: what a worker reports about its job, as a compare-and-set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jobctl.domain.job import Job
+from jobctl.domain.status import TERMINAL, JobStatus, TtlPolicy, worker_moves_from
+from jobctl.errors import ConflictError, InvalidUsageError, JobctlError, NotFoundError
+from jobctl.services.approval_window import (
+    approval_entry,
+    approval_fields,
+    open_approval,
+)
+from jobctl.services.operations import Operation, OperationList, failed_operation
+from jobctl.services.ports import JobStore, Mutation
+
+# Fields that only their own commands may write: identity, decisions, and jobctl's bookkeeping.
+PROTECTED_FIELDS = frozenset(
+    {
+        "job_id",
+        "status",
+        "created_at",
+        "updated_at",
+        "approval_token",
+        "approval_expires_at",
+        "approval_decision",
+        "denial_decision",
+        "approved_at",
+        "denied_at",
+        "cancelled_at",
+        "cleanup_state",
+        "jobctl_op",
+        "jobctl_request",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateJob:
+    """`expect_status`, where given, must be the job's status at the moment of the change."""
+
+    job_id: str
+    actor: str
+    op_id: str
+    status: JobStatus | None = None
+    expect_status: JobStatus | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+    ttl: timedelta | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatePolicy:
+    ttl: TtlPolicy
+    approval_timeout: timedelta
+
+
+def update(request: UpdateJob, *, jobs: JobStore, policy: UpdatePolicy) -> OperationList:
+    """Exactly one change or none; the status it is based on is checked again in the same step."""
+    _refuse_protected(request)
+    try:
+        operation = _update(request, jobs, policy)
+    except JobctlError as error:
+        operation = failed_operation(request.job_id, "update", error)
+    return OperationList(items=(operation,), dry_run=request.dry_run)
+
+
+def _refuse_protected(request: UpdateJob) -> None:
+    protected = sorted(PROTECTED_FIELDS & request.fields.keys())
+    if protected:
+        raise InvalidUsageError(
+            f"update may not set {protected[0]}",
+            hint="status has its own option; decisions and cancelling have their own commands",
+            job_id=request.job_id,
+        )
+    if not (request.status or request.fields or request.ttl):
+        raise InvalidUsageError("nothing to update", hint="name at least one change, see --help")
+
+
+def _update(request: UpdateJob, jobs: JobStore, policy: UpdatePolicy) -> Operation:
+    reading = jobs.read([request.job_id])
+    if reading.records[0] is None:
+        raise NotFoundError(
+            f"no job {request.job_id}",
+            hint="changing a job needs its full id",
+            job_id=request.job_id,
+        )
+    job = reading.records[0].job
+    _check_status(request, job)
+    target = request.status or job.status
+    if not request.dry_run:
+        jobs.apply(_mutation(request, job, reading.now, policy))
+    return Operation(
+        id=job.id,
+        action="update",
+        changed=not request.dry_run,
+        previous_status=job.shown_status,
+        status=target.value if target else job.shown_status,
+        op_id=None if request.dry_run else request.op_id,
+    )
+
+
+def _check_status(request: UpdateJob, job: Job) -> None:
+    if request.expect_status is not None and job.status is not request.expect_status:
+        raise ConflictError(
+            f"job {job.id} is {job.shown_status}, not {request.expect_status}",
+            job_id=job.id,
+        )
+    if request.status is None or request.status is job.status:
+        return
+    moves = sorted(worker_moves_from(job.status))
+    if request.status not in moves:
+        raise ConflictError(
+            f"job {job.id} is {job.shown_status}; update cannot make it {request.status}",
+            hint=f"from {job.shown_status} it can become: {', '.join(moves)}"
+            if moves
+            else f"no update leaves {job.shown_status}",
+            job_id=job.id,
+        )
+
+
+def _mutation(request: UpdateJob, job: Job, now: datetime, policy: UpdatePolicy) -> Mutation:
+    entered = request.status if request.status is not job.status else None
+    fields: dict[str, object] = {"updated_at": now, **request.fields}
+    if request.status is not None:
+        fields["status"] = request.status.value
+    if entered is JobStatus.PROCESSING and job.started_at is None:
+        fields.setdefault("started_at", now)
+    if entered in TERMINAL:
+        fields.setdefault("completed_at", now)
+    window = None
+    if entered is JobStatus.AWAITING_APPROVAL:
+        window = open_approval(now, policy.approval_timeout)
+        fields |= approval_fields(window)
+    leaves_approval = entered is not None and job.status is JobStatus.AWAITING_APPROVAL
+    return Mutation(
+        job_id=job.id,
+        action="update",
+        op_id=request.op_id,
+        actor=request.actor,
+        at=now,
+        expected_status=job.raw_status or "",
+        to_status=request.status,
+        summary="set " + " ".join(sorted(fields)),
+        fields=fields,
+        removed_fields=("approval_token",) if leaves_approval and job.approval_token else (),
+        ttl=request.ttl or policy.ttl.lifetime(request.status or job.status),
+        opens=window,
+        closes_approval=leaves_approval,
+        held_token=job.approval_token if leaves_approval else None,
+        push_approval=approval_entry(job.id, job.s3_key or "", window) if window else None,
+    )

@@ -1,0 +1,251 @@
+"""The settings in force and where each comes from: flag, environment, context, default.
+
+Every setting has the environment variable `JOBCTL_<NAME>` and a key in a context of
+`$XDG_CONFIG_HOME/jobctl/config.toml`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from jobctl.config_file import LOCAL_CONTEXT, read_config_file, select_context
+from jobctl.domain.identifiers import IdFormat
+from jobctl.domain.moments import format_duration, parse_duration
+from jobctl.errors import BadConfigurationError, InvalidUsageError
+
+ENVIRONMENT_PREFIX = "JOBCTL_"
+
+OutputFormat = Literal["table", "wide", "json", "jsonl", "csv", "tsv", "id"]
+ColorMode = Literal["auto", "always", "never"]
+Handoff = Literal["queue", "none"]
+AddressingStyle = Literal["auto", "path", "virtual"]
+
+T = TypeVar("T")
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise InvalidUsageError(f"{text!r} is none of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    lowered = text.lower()
+    if lowered not in {"true", "false", "1", "0", "yes", "no"}:
+        raise InvalidUsageError(f"{text!r} is neither true nor false")
+    return lowered in {"true", "1", "yes"}
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _namespace(text: str) -> str:
+    if not text or any(character.isspace() or character in "*?[]\\" for character in text):
+        raise InvalidUsageError("a namespace has neither blanks nor any of * ? [ ] \\")
+    return text
+
+
+def _bucket(text: str) -> str:
+    minimum, maximum = 3, 63
+    if not minimum <= len(text) <= maximum or "/" in text:
+        raise InvalidUsageError(f"{text!r} is not a bucket name (3 to 63 characters, no /)")
+    return text
+
+
+def _setting(default: T, purpose: str, parse: Callable[[str], Any] = str) -> T:
+    """A field whose text form *parse* reads; *purpose* is its line in `config` and the manual."""
+    return field(default=default, metadata={"parse": parse, "purpose": purpose})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    redis_url: str | None = _setting(
+        None,
+        "Where the jobs are: redis://host:port/db, rediss://, unix:///path, "
+        "redis+sentinel://host:port,host:port/service or redis+cluster://host:port. "
+        "Without it jobctl uses its embedded store.",
+    )
+    redis_username: str | None = _setting(None, "The Redis user.")
+    redis_password_file: Path | None = _setting(
+        None, "A file whose first line is the Redis password.", _path
+    )
+    namespace: str = _setting("eq-pdf", "What every key begins with.", _namespace)
+    index_key: str | None = _setting(
+        None, "The key of the index, where it is not <namespace>:jobs-by-updated."
+    )
+    documents_bucket: str = _setting("equalify-temp", "The bucket of uploaded documents.", _bucket)
+    results_bucket: str = _setting("equalify-results", "The bucket of results.", _bucket)
+    s3_endpoint_url: str | None = _setting(None, "The S3 server, where it is not AWS.")
+    s3_region: str | None = _setting(None, "The S3 region.")
+    s3_addressing_style: AddressingStyle = _setting(
+        "auto",
+        "Bucket names in the path or in the host name: auto, path or virtual.",
+        _choice("auto", "path", "virtual"),
+    )
+    actor: str | None = _setting(None, "Who acts, for the audit trail; without it user@host.")
+    output: OutputFormat | None = _setting(
+        None,
+        "The output format: table, wide, json, jsonl, csv, tsv or id; without it table on a "
+        "terminal and tsv elsewhere.",
+        _choice("table", "wide", "json", "jsonl", "csv", "tsv", "id"),
+    )
+    color: ColorMode = _setting(
+        "auto", "Colors: auto, always or never.", _choice("auto", "always", "never")
+    )
+    read_only: bool = _setting(False, "Refuse every command that changes something.", _switch)
+    id_format: IdFormat = _setting(
+        "any", "Which job ids are valid: any or uuid.", _choice("any", "uuid")
+    )
+    handoff: Handoff = _setting(
+        "queue",
+        "How a document reaches the workers: queue (an entry in <namespace>:queue:processing) "
+        "or none.",
+        _choice("queue", "none"),
+    )
+    approval_timeout: timedelta = _setting(
+        timedelta(hours=4), "How long an approval may take.", parse_duration
+    )
+    stuck_after: timedelta = _setting(
+        timedelta(hours=2), "After how much silence a running job counts as stuck.", parse_duration
+    )
+    ttl_completed: timedelta = _setting(
+        timedelta(days=30), "How long a completed job's record is kept.", parse_duration
+    )
+    ttl_failed: timedelta = _setting(
+        timedelta(days=30), "How long a failed job's record is kept.", parse_duration
+    )
+    ttl_cancelled: timedelta = _setting(
+        timedelta(days=30), "How long a cancelled job's record is kept.", parse_duration
+    )
+    ttl_denied: timedelta = _setting(
+        timedelta(days=7), "How long a denied job's record is kept.", parse_duration
+    )
+    ttl_active: timedelta = _setting(
+        timedelta(days=7), "How long any other job's record is kept.", parse_duration
+    )
+    local_dir: Path | None = _setting(
+        None, "The data of the embedded store; without it $XDG_DATA_HOME/jobctl.", _path
+    )
+
+
+PURPOSES: dict[str, str] = {one.name: one.metadata["purpose"] for one in fields(Settings)}
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    one.name: one.metadata["parse"] for one in fields(Settings)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedSettings:
+    """`origins` names for each setting the flag, variable, context or default it comes from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    context: str
+    context_is_implicit: bool
+    config_file: Path
+    config_file_exists: bool
+
+
+def environment_name(setting: str) -> str:
+    return ENVIRONMENT_PREFIX + setting.upper()
+
+
+def shown_value(value: object) -> str | None:
+    """A setting as `config` shows it: durations in units, no password of a URL."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    return _without_password(str(value))
+
+
+def resolve(
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    config: Path | None = None,
+    context: str | None = None,
+) -> ResolvedSettings:
+    """The settings in force; BadConfigurationError names the source of a wrong value."""
+    explicit = config or (Path(environ["JOBCTL_CONFIG"]) if environ.get("JOBCTL_CONFIG") else None)
+    path = explicit or _default_config_file(environ)
+    document = read_config_file(path, required=explicit is not None)
+    wanted = context or environ.get("JOBCTL_CONTEXT")
+    name, of_context = select_context(document, path, wanted, known_settings=PURPOSES)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for setting, parse in _PARSERS.items():
+        text, origin = _lookup(setting, flags, environ, of_context, name)
+        origins[setting] = origin
+        if text is not None:
+            values[setting] = _parsed(setting, text, parse, origin, path)
+    return ResolvedSettings(
+        settings=Settings(**values),
+        origins=origins,
+        context=name or LOCAL_CONTEXT,
+        context_is_implicit=name is None,
+        config_file=path,
+        config_file_exists=document is not None,
+    )
+
+
+def _lookup(
+    setting: str,
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    of_context: Mapping[str, Any],
+    context: str | None,
+) -> tuple[str | None, str]:
+    flag = flags.get(setting)
+    if flag is not None:
+        return flag, f"flag --{setting.replace('_', '-')}"
+    variable = environment_name(setting)
+    if environ.get(variable):
+        return environ[variable], f"environment {variable}"
+    if setting in of_context:
+        return _as_text(of_context[setting]), f"context {context}"
+    return None, "default"
+
+
+def _parsed(
+    setting: str, text: str, parse: Callable[[str], Any], origin: str, path: Path
+) -> object:
+    try:
+        return parse(text)
+    except InvalidUsageError as error:
+        where = f"{origin} in {path}" if origin.startswith("context") else origin
+        if origin.startswith("flag"):
+            raise InvalidUsageError(f"{where}: {error.message}", hint=error.hint) from error
+        raise BadConfigurationError(f"{where}: {setting}: {error.message}") from error
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _default_config_file(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "jobctl" / "config.toml"
+
+
+def default_data_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the embedded store keeps its data unless `local_dir` says otherwise."""
+    base = environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "jobctl"
+
+
+def _without_password(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    if not separator or not at or ":" not in credentials:
+        return text
+    return f"{scheme}://{credentials.partition(':')[0]}:***@{place}"
