@@ -1,0 +1,47 @@
+"""Every Redis key that jobctl reads or writes."""
+
+import re
+
+DEFAULT_NAMESPACE = "eq-pdf"
+_HASH_TAG = re.compile(r"\{[^}]+\}")
+
+
+class Keys:
+    """The keys of one namespace; a foreign service may name its index differently."""
+
+    __slots__ = (
+        "approval_queue",
+        "audit",
+        "deadlines",
+        "index",
+        "job_prefix",
+        "namespace",
+        "probe",
+        "processing_queue",
+    )
+
+    def __init__(self, namespace: str = DEFAULT_NAMESPACE, index_key: str | None = None) -> None:
+        self.namespace = namespace
+        self.job_prefix = f"{namespace}:job:"
+        self.index = index_key or f"{namespace}:jobs-by-updated"
+        self.deadlines = f"{namespace}:timeouts:approval"
+        self.processing_queue = f"{namespace}:queue:processing"
+        self.approval_queue = f"{namespace}:queue:approval"
+        self.audit = f"{namespace}:audit"
+        self.probe = f"{namespace}:jobctl:probe"
+
+    def job(self, job_id: str) -> str:
+        return self.job_prefix + job_id
+
+    def approval_token(self, token: str) -> str:
+        return f"{self.namespace}:approval-token:{token}"
+
+    def approval_lock(self, job_id: str) -> str:
+        return f"{self.namespace}:approval-lock:{job_id}"
+
+    @property
+    def share_a_slot(self) -> bool:
+        """Whether all keys of the namespace live in one cluster slot, as scripts need."""
+        return _HASH_TAG.search(self.namespace) is not None and self.index.startswith(
+            self.namespace
+        )

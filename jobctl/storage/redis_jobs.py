@@ -1,0 +1,234 @@
+"""Jobs in Redis: reads in one round trip a page, writes through one script."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobctl.domain.moments import from_unix
+from jobctl.services.ports import (
+    Applied,
+    Entry,
+    JobRecord,
+    Mutation,
+    Position,
+    Reading,
+)
+from jobctl.storage.codec import decode
+from jobctl.storage.keys import Keys
+from jobctl.storage.redis_errors import translated
+from jobctl.storage.redis_mutation import MutationScript
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.client import Pipeline
+
+_QUEUE_PAGE = 500
+_READ_ATTEMPTS = 3
+
+
+class RedisJobStore:
+    """`JobStore` on one Redis or Valkey database. *server* names it in messages."""
+
+    def __init__(self, client: "Redis", *, keys: Keys, server: str) -> None:
+        self._client: Any = client  # redis-py types every reply as bytes or str
+        self._keys = keys
+        self._server = server
+        self._mutate = MutationScript(client, keys=keys, server=server)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def read(self, job_ids: Sequence[str]) -> Reading:
+        def ask(pipe: "Pipeline") -> None:
+            pipe.time()
+            for job_id in job_ids:
+                pipe.hgetall(self._keys.job(job_id))
+                pipe.ttl(self._keys.job(job_id))
+                pipe.zscore(self._keys.index, job_id)
+                pipe.zscore(self._keys.deadlines, job_id)
+
+        now, *answers = self._pipelined(ask)
+        records = tuple(
+            self._record(job_id, *answers[4 * place : 4 * place + 4])
+            for place, job_id in enumerate(job_ids)
+        )
+        return Reading(now=_clock(now), records=records)
+
+    def _record(
+        self,
+        job_id: str,
+        stored: dict[str, str],
+        ttl: int,
+        score: float | None,
+        deadline: float | None,
+    ) -> JobRecord | None:
+        if not stored:
+            return None
+        return JobRecord(
+            job=decode(job_id, stored),
+            ttl=timedelta(seconds=ttl) if ttl >= 0 else None,
+            indexed_at=None if score is None else from_unix(score),
+            deadline=None if deadline is None else from_unix(deadline),
+        )
+
+    def find(self, prefix: str) -> Sequence[str]:
+        found: dict[str, None] = {}
+        cursor = 0
+        while True:
+            with translated(self._server):
+                cursor, members = self._client.zscan(
+                    self._keys.index, cursor, match=f"{prefix}*", count=1000
+                )
+            found |= dict.fromkeys(member for member, _score in members)
+            if cursor == 0 or len(found) > 1:
+                return tuple(found)[:2]
+
+    def total(self, *, since: datetime | None = None, until: datetime | None = None) -> int:
+        with translated(self._server):
+            return int(self._client.zcount(self._keys.index, *_bounds(since, until)))
+
+    def walk(
+        self,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        page_size: int,
+    ) -> Iterator[Sequence[Entry]]:
+        lowest, highest = _bounds(since, until)
+        places = self._first_places(highest, lowest, after, page_size)
+        seen_at_score = 0
+        while places:
+            last = places[-1]
+            tied = sum(place.score == last.score for place in places)
+            seen_at_score = seen_at_score + tied if tied == len(places) else tied
+
+            def ask(
+                pipe: "Pipeline",
+                places: Sequence[Position] = places,
+                offset: int = seen_at_score - 1,
+                last: Position = last,
+            ) -> None:
+                for place in places:
+                    pipe.hgetall(self._keys.job(place.job_id))
+                self._ask_places(pipe, repr(last.score), lowest, offset, page_size + 1)
+
+            *stored, following = self._pipelined(ask)
+            yield [
+                Entry(position=place, job=decode(place.job_id, fields) if fields else None)
+                for place, fields in zip(places, stored, strict=True)
+            ]
+            places = self._following(_positions(following), last, lowest, page_size)
+
+    def _first_places(
+        self, highest: str, lowest: str, after: Position | None, page_size: int
+    ) -> Sequence[Position]:
+        if after is not None:
+            return self._search_behind(after, lowest, page_size)
+        found = self._pipelined(lambda pipe: self._ask_places(pipe, highest, lowest, 0, page_size))
+        return _positions(found[0])
+
+    def _following(
+        self, found: Sequence[Position], last: Position, lowest: str, page_size: int
+    ) -> Sequence[Position]:
+        """The places behind *last*. *found* was asked for with *last* as its first member; where
+        it is not, members with the same score have moved meanwhile and are searched for."""
+        if found and found[0] == last:
+            return found[1:]
+        return self._search_behind(last, lowest, page_size)
+
+    def _search_behind(self, last: Position, lowest: str, page_size: int) -> Sequence[Position]:
+        """The next places behind *last*, wherever it is among those with an equal score."""
+        count = page_size + 1
+        while True:
+            limit = count
+            answer = self._pipelined(
+                lambda pipe, limit=limit: self._ask_places(  # type: ignore[misc] # bound above
+                    pipe, repr(last.score), lowest, 0, limit
+                )
+            )
+            found = _positions(answer[0])
+            behind = [place for place in found if _order(place) < _order(last)]
+            if behind or len(found) < limit:
+                return behind[:page_size]
+            count *= 2
+
+    def _ask_places(
+        self, pipe: "Pipeline", highest: str, lowest: str, offset: int, count: int
+    ) -> None:
+        pipe.zrevrangebyscore(
+            self._keys.index, highest, lowest, start=offset, num=count, withscores=True
+        )
+
+    def queue_entries(self, job_id: str) -> Sequence[str]:
+        return tuple(
+            entry
+            for queue in (self._keys.approval_queue, self._keys.processing_queue)
+            for entry in self._pages_of(queue)
+            if job_id in entry and _belongs_to(entry, job_id)
+        )
+
+    def _pages_of(self, queue: str) -> Iterator[str]:
+        start = 0
+        while True:
+            with translated(self._server):
+                page: list[str] = self._client.lrange(queue, start, start + _QUEUE_PAGE - 1)
+            yield from page
+            if len(page) < _QUEUE_PAGE:
+                return
+            start += _QUEUE_PAGE
+
+    def apply(self, mutation: Mutation) -> Applied:
+        return self._mutate.apply(mutation)
+
+    def _pipelined(self, ask: "Callable[[Pipeline], None]") -> list[Any]:
+        """One round trip of reads; a lost connection is tried again, since reading is harmless."""
+        from redis import exceptions
+
+        for attempt in range(_READ_ATTEMPTS):
+            with translated(self._server):
+                pipe = self._client.pipeline(transaction=False)
+                ask(pipe)
+                try:
+                    answers: list[Any] = pipe.execute()
+                except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+                    passing = type(error) in (
+                        exceptions.ConnectionError,
+                        exceptions.BusyLoadingError,
+                    )
+                    if not passing or attempt + 1 == _READ_ATTEMPTS:
+                        raise
+                else:
+                    return answers
+            time.sleep(0.05 * 4**attempt)
+        raise AssertionError("unreachable")
+
+
+def _bounds(since: datetime | None, until: datetime | None) -> tuple[str, str]:
+    """Score bounds: *since* inclusive, *until* exclusive."""
+    lowest = "-inf" if since is None else repr(since.timestamp())
+    return lowest, "+inf" if until is None else f"({until.timestamp()!r}"
+
+
+def _clock(answer: tuple[int, int]) -> datetime:
+    seconds, microseconds = answer
+    return from_unix(seconds).replace(microsecond=microseconds)
+
+
+def _positions(pairs: Sequence[tuple[str, float]]) -> list[Position]:
+    return [Position(score=score, job_id=member) for member, score in pairs]
+
+
+def _order(place: Position) -> tuple[float, bytes]:
+    """The order of a sorted set: by score, then by the bytes of the member."""
+    return place.score, place.job_id.encode("utf-8", "surrogateescape")
+
+
+def _belongs_to(entry: str, job_id: str) -> bool:
+    try:
+        parsed = json.loads(entry)
+    except ValueError:
+        return False
+    return isinstance(parsed, dict) and parsed.get("job_id") == job_id
