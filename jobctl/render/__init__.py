@@ -1,0 +1,1 @@
+"""Results as text: tables, TSV, CSV and JSON, always safe to print."""

@@ -1,0 +1,232 @@
+"""Results as JSON documents: `schema` and `kind` first, every key always there, null when absent.
+
+PII appears as counts and entity types only; a token as whether there is one.
+"""
+
+from typing import Any
+
+from jobctl.domain.job import Decision, Job
+from jobctl.errors import JobctlError, OutcomeUnknownError
+from jobctl.services.config import SettingsReport
+from jobctl.services.doctor import DoctorReport
+from jobctl.services.operations import CreatedJob, Operation, OperationList
+from jobctl.services.status import JobDetails
+
+SCHEMA = "jobctl/v1"
+Document = dict[str, Any]
+
+
+def envelope(kind: str, body: Document) -> Document:
+    return {"schema": SCHEMA, "kind": kind, **body}
+
+
+def job_document(job: Job, *, with_errors: bool = False) -> Document:
+    """One job; error texts only where they are asked for, since workers put anything into them."""
+    return {
+        "id": job.id,
+        "status": job.shown_status,
+        "stored_status": job.raw_status,
+        "name": job.name,
+        "type": job.document_type,
+        "priority": job.priority,
+        "summary": job.summary,
+        "timestamps": _timestamps(job),
+        "document": {
+            "key": job.s3_key,
+            "filename": job.original_filename,
+            "size": job.file_size,
+            "pages": job.total_pages,
+        },
+        "progress": _progress(job),
+        "approval": _approval(job),
+        "pii": _pii(job),
+        "options": {
+            "review_mode": job.review_mode,
+            "max_rounds": job.max_rounds,
+            "ocr_languages": list(job.ocr_languages),
+            "debug_bundle": job.debug_bundle_requested,
+        },
+        "result": {"url": job.result_url, "confidence": job.confidence_score},
+        "errors": {
+            "has_errors": bool(job.error or job.error_details or job.failed_rows),
+            "message": job.error if with_errors else None,
+            "details": job.error_details if with_errors else None,
+            "count": job.failed_rows,
+        },
+        "owner": {
+            "user_id": job.user_id,
+            "organization_id": job.organization_id,
+            "created_by": job.created_by,
+        },
+        "celery_task_id": job.celery_task_id,
+        "cancel_reason": job.cancel_reason,
+        "cleanup_state": job.cleanup_state,
+        "last_operation": job.last_op,
+        "metadata": job.metadata,
+        "extra": dict(job.extra),
+        "unreadable": list(job.problems),
+    }
+
+
+def _timestamps(job: Job) -> Document:
+    names = ("created", "updated", "started", "completed", "approved", "denied", "cancelled")
+    return {f"{name}_at": getattr(job, f"{name}_at") for name in names}
+
+
+def _progress(job: Job) -> Document:
+    return {
+        "phase": job.processing_phase,
+        "percentage": job.percentage,
+        "total_rows": job.total_rows,
+        "processed_rows": job.processed_rows,
+        "successful_rows": job.successful_rows,
+        "failed_rows": job.failed_rows,
+        "estimated_duration": job.estimated_duration,
+    }
+
+
+def _approval(job: Job) -> Document:
+    return {
+        "expires_at": job.approval_expires_at,
+        "has_token": job.approval_token is not None,
+        "approved": _decision(job.approval_decision),
+        "denied": _decision(job.denial_decision),
+    }
+
+
+def _decision(decision: Decision | None) -> Document | None:
+    if decision is None:
+        return None
+    return {
+        "decision": decision.decision,
+        "reason": decision.justification,
+        "reviewed_by": decision.reviewed_by,
+        "reviewed_at": decision.reviewed_at,
+    }
+
+
+def _pii(job: Job) -> Document:
+    found = job.pii
+    return {
+        "scanned": found is not None,
+        "readable": found.readable if found else None,
+        "count": found.count if found else None,
+        "entity_types": dict(found.entity_types) if found else {},
+        "skipped": job.pii_skipped,
+        "skip_reason": job.pii_skip_reason,
+    }
+
+
+def details_document(details: JobDetails) -> Document:
+    """A job as `status` shows it: with computed progress, its record's state and anomalies."""
+    document = job_document(details.job, with_errors=details.with_errors)
+    progress = details.progress
+    document["progress"] |= {
+        "percentage": progress.percentage,
+        "remaining_rows": progress.remaining_rows,
+        "elapsed_seconds": progress.elapsed,
+        "rows_per_second": progress.rate,
+        "eta_seconds": progress.eta,
+    }
+    document["record"] = {
+        "read_at": details.read_at,
+        "ttl_seconds": details.ttl,
+        "indexed_at": details.indexed_at,
+        "approval_deadline": details.deadline,
+    }
+    document["anomalies"] = [
+        {"code": anomaly.code, "message": anomaly.message} for anomaly in details.anomalies
+    ]
+    return document
+
+
+def created_document(result: CreatedJob) -> Document:
+    return envelope(
+        "Job",
+        {
+            **job_document(result.job),
+            "created": result.created,
+            "dry_run": result.dry_run,
+            "op_id": result.op_id,
+            "location": result.document,
+        },
+    )
+
+
+def operations_document(result: OperationList) -> Document:
+    return envelope(
+        "OperationList",
+        {
+            "dry_run": result.dry_run,
+            "items": [_operation(item) for item in result.items],
+            "summary": {
+                "requested": len(result.items),
+                "changed": result.changed,
+                "unchanged": len(result.items) - result.changed - result.failed,
+                "failed": result.failed,
+            },
+        },
+    )
+
+
+def _operation(item: Operation) -> Document:
+    error = item.error
+    return {
+        "id": item.id,
+        "action": item.action,
+        "changed": item.changed,
+        "previous_status": item.previous_status,
+        "status": item.status,
+        "op_id": item.op_id,
+        "notes": list(item.notes),
+        "error": {"code": error.code, "message": error.message, "hint": error.hint}
+        if error
+        else None,
+    }
+
+
+def settings_document(report: SettingsReport) -> Document:
+    return envelope(
+        "Settings",
+        {
+            "context": report.context,
+            "config_file": report.config_file,
+            "store": report.store,
+            "items": [
+                {"name": item.name, "value": item.value, "origin": item.origin}
+                for item in report.items
+            ],
+        },
+    )
+
+
+def doctor_document(report: DoctorReport) -> Document:
+    return envelope(
+        "DoctorReport",
+        {
+            "healthy": report.healthy,
+            "items": [
+                {
+                    "name": check.name,
+                    "result": check.result,
+                    "message": check.message,
+                    "hint": check.hint,
+                }
+                for check in report.checks
+            ],
+        },
+    )
+
+
+def error_document(error: JobctlError) -> Document:
+    return envelope(
+        "Error",
+        {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": int(error.exit_code),
+            "id": error.job_id,
+            "op_id": error.op_id if isinstance(error, OutcomeUnknownError) else None,
+        },
+    )
