@@ -241,7 +241,8 @@ class Session:
         return check_columns(names)
 
     def note(self, text: str) -> None:
-        if not self.quiet:
+        """A line on stderr, unless stderr is to hold nothing but errors as JSON."""
+        if not self.quiet and self.settings.output not in ("json", "jsonl"):
             sys.stderr.write(f"jobctl: {text}\n")
 
     def style(self, columns: tuple[str, ...] | None, *, creates: bool) -> "Style":

@@ -120,12 +120,9 @@ def _defect(error: Exception, *, debug: bool) -> int:
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    where = (
-        f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})"
-        if place
-        else ""
-    )
-    sys.stderr.write(f"jobctl: internal error: {type(error).__name__}{where}\n")
+    file = place.tb_frame.f_code.co_filename.rpartition("/")[2] if place else "nowhere"
+    line = place.tb_lineno if place else 0
+    sys.stderr.write(f"jobctl: internal error: {type(error).__name__} ({file}:{line})\n")
     sys.stderr.write("        run it again with jobctl --debug … and report what it shows\n")
     return int(ExitCode.BUG)
 

@@ -45,6 +45,12 @@ def _process_value(parameter: Any, context: Any, value: Any) -> Any:
     return parameter.callback(context, parameter, value) if parameter.callback else value
 
 
+def _light_help(option: Any) -> Any:
+    """Click makes the help option apart from the parameters, and processes it like them."""
+    make_light([option] if option else [])
+    return option
+
+
 def _parsed(parse: Callable[[str], Any], value: Any) -> Any:
     """A default may have its final type already."""
     return parse(value) if isinstance(value, str) else value
@@ -64,6 +70,9 @@ class LightCommand(TyperCommand):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         make_light(self.params)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _light_help(super().get_help_option(ctx))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Click's signature
         if self.examples:
@@ -85,6 +94,9 @@ class LazyGroup(TyperGroup):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         make_light(self.params)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _light_help(super().get_help_option(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's signature
         return list(self.summaries)

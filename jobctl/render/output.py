@@ -1,45 +1,23 @@
 """Writes a result in the format asked for. stdout carries data alone; notes go to stderr."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO, assert_never
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TextIO
 
-from jobctl.errors import JobctlError
-from jobctl.render.columns import COLUMNS, NARROW, WIDE, Moments, job_rows
-from jobctl.render.documents import (
-    Document,
-    created_document,
-    details_document,
-    doctor_document,
-    envelope,
-    error_document,
-    job_document,
-    operations_document,
-    settings_document,
-)
-from jobctl.render.machine import to_json, to_json_line, write_json_lines, write_list_document
+from jobctl.errors import JobctlError, OutcomeUnknownError
+from jobctl.render.machine import to_json, to_json_line
 from jobctl.render.rows import Column, write_csv, write_ids, write_tsv
 from jobctl.render.sanitise import clean
-from jobctl.render.table import write_table
-from jobctl.services.config import SettingsReport
-from jobctl.services.doctor import DoctorReport
-from jobctl.services.list_jobs import JobCount, JobListing
-from jobctl.services.operations import CreatedJob, OperationList
-from jobctl.services.status import JobDetails, JobDetailsList
 
 if TYPE_CHECKING:
+    from jobctl.render.columns import Moments
     from jobctl.settings import OutputFormat
 
-Result = (
-    JobDetailsList
-    | JobListing
-    | JobCount
-    | CreatedJob
-    | OperationList
-    | SettingsReport
-    | DoctorReport
-)
+SCHEMA = "jobctl/v1"
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +36,9 @@ class Style:
         return self.format in ("json", "jsonl")
 
     @property
-    def moments(self) -> Moments:
+    def moments(self) -> "Moments":
+        from jobctl.render.columns import Moments
+
         return Moments(now=self.now, relative=self.width is not None)
 
 
@@ -68,24 +48,11 @@ class Streams:
     err: TextIO
 
 
-def write_result(result: Result, style: Style, streams: Streams) -> None:
-    match result:
-        case JobListing():
-            _listing(result, style, streams)
-        case JobDetailsList():
-            _details(result, style, streams)
-        case JobCount():
-            _count(result, style, streams)
-        case CreatedJob():
-            _created(result, style, streams)
-        case OperationList():
-            _operations(result, style, streams)
-        case SettingsReport():
-            _settings(result, style, streams)
-        case DoctorReport():
-            _doctor(result, style, streams)
-        case _:
-            assert_never(result)
+def write_result(result: object, style: Style, streams: Streams) -> None:
+    """Show *result* by the presenter that is named after its class, and import no other."""
+    words = re.findall(r"[A-Z][a-z]*", type(result).__name__)
+    presenter = import_module("jobctl.render.presenters." + "_".join(words).lower())
+    presenter.write(result, style, streams)
 
 
 def write_error(error: JobctlError, err: TextIO, *, for_machines: bool) -> None:
@@ -103,7 +70,7 @@ def note(text: str, style: Style, streams: Streams) -> None:
         streams.err.write(f"{clean(text)}\n")
 
 
-def _grid(
+def write_grid(
     columns: Sequence[Column], rows: Iterable[Sequence[str]], style: Style, streams: Streams
 ) -> None:
     """Rows in whichever of the row formats the style has."""
@@ -115,159 +82,29 @@ def _grid(
         case "id":
             write_ids(streams.out, (row[0] for row in rows))
         case _:
+            from jobctl.render.table import write_table
+
             write_table(streams.out, columns, rows, width=style.width, color=style.color)
 
 
-def _column_names(style: Style) -> Sequence[str]:
-    if style.format == "id":
-        return ("id",)
-    return style.columns or (WIDE if style.format in ("wide", "csv") else NARROW)
+def envelope(kind: str, body: Document) -> Document:
+    """A document with `schema` and `kind` first."""
+    return {"schema": SCHEMA, "kind": kind, **body}
 
 
-def _listing(listing: JobListing, style: Style, streams: Streams) -> None:
-    def tail() -> Document:
-        return {"next_cursor": listing.next_cursor, "total": listing.total}
-
-    documents = (job_document(job) for job in listing)
-    if style.format == "json":
-        write_list_document(streams.out, envelope("JobList", {}), documents, tail)
-    elif style.format == "jsonl":
-        write_json_lines(streams.out, (envelope("Job", document) for document in documents))
-    else:
-        names = _column_names(style)
-        columns = [COLUMNS[name][0] for name in names]
-        _grid(columns, job_rows(listing, names, style.moments), style, streams)
-    _note_on_listing(listing, style, streams)
-
-
-def _note_on_listing(listing: JobListing, style: Style, streams: Streams) -> None:
-    if not listing.shown:
-        note("no jobs found", style, streams)
-    elif listing.next_cursor:
-        of = f" of {listing.total}" if listing.total is not None else ""
-        note(
-            f"showing {listing.shown}{of}; more with --all or --cursor {listing.next_cursor}",
-            style,
-            streams,
-        )
-    if listing.expired:
-        note(f"{listing.expired} index entries point to expired jobs", style, streams)
-
-
-def _details(result: JobDetailsList, style: Style, streams: Streams) -> None:
-    items, out = result.items, streams.out
-    match style.format:
-        case "json" if len(items) + len(result.missing) == 1:
-            for item in items:
-                out.write(to_json(envelope("Job", details_document(item)), pretty=True) + "\n")
-        case "json":
-            tail = {"next_cursor": None, "total": len(items)}
-            documents = map(details_document, items)
-            write_list_document(out, envelope("JobList", {}), documents, lambda: tail)
-        case "jsonl":
-            write_json_lines(out, (envelope("Job", details_document(item)) for item in items))
-        case "table":
-            _detail_views(items, style, streams)
-        case _:
-            names = WIDE if style.format in ("csv", "wide", "tsv") else ("id",)
-            rows = job_rows((item.job for item in items), names, style.moments)
-            _grid([COLUMNS[name][0] for name in names], rows, style, streams)
-    for error in result.missing:
-        write_error(error, streams.err, for_machines=style.for_machines)
-
-
-def _detail_views(items: Sequence[JobDetails], style: Style, streams: Streams) -> None:
-    from jobctl.render.details import write_details
-
-    for place, item in enumerate(items):
-        if place:
-            streams.out.write("\n")
-        moments = Moments(now=item.read_at, relative=True)
-        write_details(streams.out, item, moments=moments, width=style.width, color=style.color)
-
-
-def _count(result: JobCount, style: Style, streams: Streams) -> None:
-    if style.for_machines:
-        streams.out.write(to_json_line(envelope("JobCount", {"count": result.count})))
-    else:
-        streams.out.write(f"{result.count}\n")
-
-
-def _created(result: CreatedJob, style: Style, streams: Streams) -> None:
-    job = result.job
-    if style.for_machines:
-        _document(created_document(result), style, streams)
-    elif style.format in ("table", "wide"):
-        verb = "created" if result.created else "exists already"
-        line = f"{job.id}  {'would be created' if result.dry_run else verb} ({job.shown_status})"
-        streams.out.write(f"{clean(line)}  {clean(result.document)}\n")
-    else:
-        _grid(
-            [Column(name="id"), Column(name="created"), Column(name="status")],
-            [(job.id, str(result.created).lower(), job.shown_status)],
-            style,
-            streams,
-        )
-
-
-def _operations(result: OperationList, style: Style, streams: Streams) -> None:
-    if style.format == "json":
-        _document(operations_document(result), style, streams)
-    elif style.format == "jsonl":
-        write_json_lines(streams.out, operations_document(result)["items"])
-    else:
-        names = ("id", "action", "changed", "from", "to", "notes")
-        rows = [
-            (
-                item.id,
-                item.action,
-                "yes" if item.changed else "no",
-                item.previous_status or "",
-                item.status or "",
-                "; ".join(item.notes),
-            )
-            for item in result.items
-            if item.error is None
-        ]
-        _grid([Column(name=name, keep=name != "notes") for name in names], rows, style, streams)
-        if result.dry_run:
-            note("dry run: nothing was changed", style, streams)
-    for item in result.items:
-        if item.error is not None:
-            write_error(item.error, streams.err, for_machines=style.for_machines)
-
-
-def _settings(result: SettingsReport, style: Style, streams: Streams) -> None:
-    if style.for_machines:
-        _document(settings_document(result), style, streams)
-        return
-    rows = [(item.name, item.value or "", item.origin) for item in result.items]
-    columns = [Column(name=name, keep=True) for name in ("setting", "value", "origin")]
-    _grid(columns, rows, style, streams)
-    note(
-        f"context {result.context}; store {result.store}; file {result.config_file}",
-        style,
-        streams,
-    )
-
-
-def _doctor(result: DoctorReport, style: Style, streams: Streams) -> None:
-    if style.for_machines:
-        _document(doctor_document(result), style, streams)
-        return
-    rows = [(check.name, check.result, check.message, check.hint or "") for check in result.checks]
-    columns = [
-        Column(name="check"),
-        Column(name="result", style=_doctor_style, keep=True),
-        Column(name="message", keep=True),
-        Column(name="remedy", keep=True),
-    ]
-    _grid(columns, rows, style, streams)
-
-
-def _doctor_style(text: str) -> str | None:
-    return {"ok": "green", "warning": "yellow", "failed": "red"}.get(text)
-
-
-def _document(document: Document, style: Style, streams: Streams) -> None:
+def write_document(document: Document, style: Style, streams: Streams) -> None:
     streams.out.write(to_json(document, pretty=style.format == "json") + "\n")
+
+
+def error_document(error: JobctlError) -> Document:
+    return envelope(
+        "Error",
+        {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": int(error.exit_code),
+            "id": error.job_id,
+            "op_id": error.op_id if isinstance(error, OutcomeUnknownError) else None,
+        },
+    )

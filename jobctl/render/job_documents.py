@@ -1,23 +1,11 @@
-"""Results as JSON documents: `schema` and `kind` first, every key always there, null when absent.
+"""Jobs as JSON: every key is always there, null when absent.
 
 PII appears as counts and entity types only; a token as whether there is one.
 """
 
-from typing import Any
-
 from jobctl.domain.job import Decision, Job
-from jobctl.errors import JobctlError, OutcomeUnknownError
-from jobctl.services.config import SettingsReport
-from jobctl.services.doctor import DoctorReport
-from jobctl.services.operations import CreatedJob, Operation, OperationList
+from jobctl.render.output import Document
 from jobctl.services.status import JobDetails
-
-SCHEMA = "jobctl/v1"
-Document = dict[str, Any]
-
-
-def envelope(kind: str, body: Document) -> Document:
-    return {"schema": SCHEMA, "kind": kind, **body}
 
 
 def job_document(job: Job, *, with_errors: bool = False) -> Document:
@@ -138,95 +126,3 @@ def details_document(details: JobDetails) -> Document:
         {"code": anomaly.code, "message": anomaly.message} for anomaly in details.anomalies
     ]
     return document
-
-
-def created_document(result: CreatedJob) -> Document:
-    return envelope(
-        "Job",
-        {
-            **job_document(result.job),
-            "created": result.created,
-            "dry_run": result.dry_run,
-            "op_id": result.op_id,
-            "location": result.document,
-        },
-    )
-
-
-def operations_document(result: OperationList) -> Document:
-    return envelope(
-        "OperationList",
-        {
-            "dry_run": result.dry_run,
-            "items": [_operation(item) for item in result.items],
-            "summary": {
-                "requested": len(result.items),
-                "changed": result.changed,
-                "unchanged": len(result.items) - result.changed - result.failed,
-                "failed": result.failed,
-            },
-        },
-    )
-
-
-def _operation(item: Operation) -> Document:
-    error = item.error
-    return {
-        "id": item.id,
-        "action": item.action,
-        "changed": item.changed,
-        "previous_status": item.previous_status,
-        "status": item.status,
-        "op_id": item.op_id,
-        "notes": list(item.notes),
-        "error": {"code": error.code, "message": error.message, "hint": error.hint}
-        if error
-        else None,
-    }
-
-
-def settings_document(report: SettingsReport) -> Document:
-    return envelope(
-        "Settings",
-        {
-            "context": report.context,
-            "config_file": report.config_file,
-            "store": report.store,
-            "items": [
-                {"name": item.name, "value": item.value, "origin": item.origin}
-                for item in report.items
-            ],
-        },
-    )
-
-
-def doctor_document(report: DoctorReport) -> Document:
-    return envelope(
-        "DoctorReport",
-        {
-            "healthy": report.healthy,
-            "items": [
-                {
-                    "name": check.name,
-                    "result": check.result,
-                    "message": check.message,
-                    "hint": check.hint,
-                }
-                for check in report.checks
-            ],
-        },
-    )
-
-
-def error_document(error: JobctlError) -> Document:
-    return envelope(
-        "Error",
-        {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "exit_code": int(error.exit_code),
-            "id": error.job_id,
-            "op_id": error.op_id if isinstance(error, OutcomeUnknownError) else None,
-        },
-    )

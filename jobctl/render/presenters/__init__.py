@@ -1,0 +1,1 @@
+"""How each result is shown: one module a result, named after its class, with `write`."""

@@ -1,0 +1,76 @@
+"""What a changing command did, one outcome a job."""
+
+from jobctl.render.machine import write_json_lines
+from jobctl.render.output import (
+    Document,
+    Streams,
+    Style,
+    envelope,
+    note,
+    write_document,
+    write_error,
+    write_grid,
+)
+from jobctl.render.rows import Column
+from jobctl.services.operations import Operation, OperationList
+
+
+def write(result: OperationList, style: Style, streams: Streams) -> None:
+    if style.format == "json":
+        write_document(_as_document(result), style, streams)
+    elif style.format == "jsonl":
+        write_json_lines(streams.out, _as_document(result)["items"])
+    else:
+        names = ("id", "action", "changed", "from", "to", "notes")
+        rows = [
+            (
+                item.id,
+                item.action,
+                "yes" if item.changed else "no",
+                item.previous_status or "",
+                item.status or "",
+                "; ".join(item.notes),
+            )
+            for item in result.items
+            if item.error is None
+        ]
+        write_grid(
+            [Column(name=name, keep=name != "notes") for name in names], rows, style, streams
+        )
+        if result.dry_run:
+            note("dry run: nothing was changed", style, streams)
+    for item in result.items:
+        if item.error is not None:
+            write_error(item.error, streams.err, for_machines=style.for_machines)
+
+
+def _as_document(result: OperationList) -> Document:
+    return envelope(
+        "OperationList",
+        {
+            "dry_run": result.dry_run,
+            "items": [_operation(item) for item in result.items],
+            "summary": {
+                "requested": len(result.items),
+                "changed": result.changed,
+                "unchanged": len(result.items) - result.changed - result.failed,
+                "failed": result.failed,
+            },
+        },
+    )
+
+
+def _operation(item: Operation) -> Document:
+    error = item.error
+    return {
+        "id": item.id,
+        "action": item.action,
+        "changed": item.changed,
+        "previous_status": item.previous_status,
+        "status": item.status,
+        "op_id": item.op_id,
+        "notes": list(item.notes),
+        "error": {"code": error.code, "message": error.message, "hint": error.hint}
+        if error
+        else None,
+    }
