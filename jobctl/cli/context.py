@@ -235,10 +235,13 @@ class Session:
             )
         return str(uuid.uuid4())
 
-    def check_columns(self, names: Sequence[str]) -> tuple[str, ...]:
+    def columns(self, text: str | None) -> tuple[str, ...] | None:
+        """The columns of a comma list, checked; None for none chosen."""
+        if text is None:
+            return None
         from jobctl.render.columns import check_columns
 
-        return check_columns(names)
+        return check_columns([name for name in text.split(",") if name])
 
     def note(self, text: str) -> None:
         """A line on stderr, unless stderr is to hold nothing but errors as JSON."""

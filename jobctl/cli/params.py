@@ -115,6 +115,11 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")
 ]
 
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="NAME,…", help="The columns of table, tsv and csv."),
+]
+
 
 def _complete_format(incomplete: str) -> list[str]:
     return [name for name in FORMATS if name.startswith(incomplete)]

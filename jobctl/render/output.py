@@ -35,6 +35,10 @@ class Style:
     def for_machines(self) -> bool:
         return self.format in ("json", "jsonl")
 
+    def column_names(self, usual: Sequence[str]) -> Sequence[str]:
+        """The columns to show where *usual* ones stand unless others were asked for."""
+        return ("id",) if self.format == "id" else self.columns or usual
+
     @property
     def moments(self) -> "Moments":
         from jobctl.render.columns import Moments

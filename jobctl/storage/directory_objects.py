@@ -104,7 +104,7 @@ class DirectoryObjectStore:
                 raise BadConfigurationError(
                     f"{place} is not a directory", hint="remove it or set JOBCTL_LOCAL_DIR"
                 )
-            if os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            if os.access(place, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
                 return
             if os.statvfs(place).f_flag & os.ST_RDONLY:
                 raise UnavailableError(

@@ -6,7 +6,7 @@ import typer
 
 from jobctl.cli import filters
 from jobctl.cli.context import Session
-from jobctl.cli.params import Columned, comma_separated, command, one_of, whole_number
+from jobctl.cli.params import Columned, Columns, command, one_of, whole_number
 from jobctl.services.list_jobs import JobCount, JobListing, ListJobs, count_jobs, list_jobs
 
 EXAMPLES = """jobctl list --status failed --since 1d
@@ -45,10 +45,7 @@ def list(  # noqa: A001 - named like its subcommand
         str | None,
         typer.Option("--cursor", metavar="CURSOR", help="Go on behind an earlier list."),
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option("--columns", metavar="NAME,…", help="The columns to show."),
-    ] = None,
+    columns: Columns = None,
     count: Annotated[bool, typer.Option("--count", help="Print only how many.")] = False,
 ) -> Columned | JobListing | JobCount:
     """List jobs, the newest change first.
@@ -76,5 +73,5 @@ def list(  # noqa: A001 - named like its subcommand
     )
     if count:
         return count_jobs(request, jobs=session.jobs)
-    shown = session.check_columns(comma_separated(columns)) if columns else None
+    shown = session.columns(columns)
     return Columned(result=list_jobs(request, jobs=session.jobs), columns=shown)

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Session
-from jobctl.cli.params import IdsOrPrefixes, command
-from jobctl.services.status import JobDetailsList, ShowStatus
+from jobctl.cli.params import Columned, Columns, IdsOrPrefixes, command
+from jobctl.services.status import ShowStatus
 from jobctl.services.status import status as show_status
 
 EXAMPLES = """jobctl status 3f2c9a41
@@ -21,7 +21,8 @@ def status(
     errors: Annotated[
         bool, typer.Option("--errors", help="Show error texts; they may quote the document.")
     ] = False,
-) -> JobDetailsList:
+    columns: Columns = None,
+) -> Columned:
     """Show everything about jobs.
 
     Progress, rate and time left, the approval, PII findings as counts (never their text), how
@@ -32,4 +33,5 @@ def status(
         with_errors=errors,
         stuck_after=session.settings.stuck_after,
     )
-    return show_status(request, jobs=session.jobs)
+    shown = session.columns(columns)
+    return Columned(result=show_status(request, jobs=session.jobs), columns=shown)

@@ -14,7 +14,7 @@ def write(result: CreatedJob, style: Style, streams: Streams) -> None:
     elif style.format in ("table", "wide"):
         verb = "created" if result.created else "exists already"
         line = f"{job.id}  {'would be created' if result.dry_run else verb} ({job.shown_status})"
-        streams.out.write(f"{clean(line)}  {clean(result.document)}\n")
+        streams.out.write(f"{clean(line)}\n")
     else:
         write_grid(
             [Column(name="id"), Column(name="created"), Column(name="status")],

@@ -21,10 +21,10 @@ def write(result: JobDetailsList, style: Style, streams: Streams) -> None:
             write_list_document(out, envelope("JobList", {}), documents, lambda: tail)
         case "jsonl":
             write_json_lines(out, (envelope("Job", details_document(item)) for item in items))
-        case "table":
+        case "table" if not style.columns:
             _detail_views(items, style, streams)
         case _:
-            names = WIDE if style.format in ("csv", "wide", "tsv") else ("id",)
+            names = style.column_names(WIDE)
             rows = job_rows((item.job for item in items), names, style.moments)
             write_grid([COLUMNS[name][0] for name in names], rows, style, streams)
     for error in result.missing:

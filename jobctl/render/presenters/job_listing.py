@@ -1,7 +1,5 @@
 """What `list` found, streamed."""
 
-from collections.abc import Sequence
-
 from jobctl.render.columns import COLUMNS, NARROW, WIDE, job_rows
 from jobctl.render.job_documents import job_document
 from jobctl.render.machine import write_json_lines, write_list_document
@@ -19,7 +17,7 @@ def write(listing: JobListing, style: Style, streams: Streams) -> None:
     elif style.format == "jsonl":
         write_json_lines(streams.out, (envelope("Job", document) for document in documents))
     else:
-        names = _column_names(style)
+        names = style.column_names(WIDE if style.format in ("wide", "csv") else NARROW)
         columns = [COLUMNS[name][0] for name in names]
         write_grid(columns, job_rows(listing, names, style.moments), style, streams)
     _note_on_listing(listing, style, streams)
@@ -37,9 +35,3 @@ def _note_on_listing(listing: JobListing, style: Style, streams: Streams) -> Non
         )
     if listing.expired:
         note(f"{listing.expired} index entries point to expired jobs", style, streams)
-
-
-def _column_names(style: Style) -> Sequence[str]:
-    if style.format == "id":
-        return ("id",)
-    return style.columns or (WIDE if style.format in ("wide", "csv") else NARROW)
