@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from jobctl.config_file import LOCAL_CONTEXT
-from jobctl.domain.identifiers import check_id_or_prefix, check_job_id
 from jobctl.domain.status import TtlPolicy
-from jobctl.errors import BadConfigurationError, InvalidUsageError, RefusedError
+from jobctl.errors import BadConfigurationError, RefusedError
 from jobctl.settings import (
     PURPOSES,
-    OutputFormat,
     ResolvedSettings,
     Settings,
     default_data_directory,
@@ -27,17 +25,12 @@ from jobctl.settings import (
 if TYPE_CHECKING:
     from redis import Redis
 
-    from jobctl.render.output import Style
     from jobctl.services.config import SettingsReport
     from jobctl.services.doctor import StoreProbe
     from jobctl.services.ports import JobStore, ObjectStore
     from jobctl.storage.embedded import EmbeddedServer
     from jobctl.storage.keys import Keys
     from jobctl.storage.redis_connection import Endpoint
-
-
-# The UUID namespace of ids that are derived from an idempotency key. It never changes.
-_IDEMPOTENCY = "6e1f7c1c-8a0e-5d0b-9b7e-5b1d3c6a2f40"
 
 
 @dataclass(slots=True)
@@ -204,72 +197,17 @@ class Session:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def require_writable(self) -> None:
-        if self.settings.read_only:
+    def require_writable(self, *, dry_run: bool) -> None:
+        if self.settings.read_only and not dry_run:
             raise RefusedError(
                 "this context is read-only",
                 hint=f"read_only comes from: {self.resolved.origins['read_only']}",
             )
 
-    def check_ids(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Whole job ids from the arguments, `-` standing for a line each on standard input."""
-        id_format = self.settings.id_format
-        return tuple(check_job_id(one, id_format=id_format) for one in _each_id(texts))
-
-    def ids_or_prefixes(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """As check_ids, for commands that only read: prefixes pass."""
-        id_format = self.settings.id_format
-        return tuple(check_id_or_prefix(one, id_format=id_format) for one in _each_id(texts))
-
-    def id_for_new_job(self, given: str | None, idempotency_key: str | None) -> str:
-        """*given*, or a UUID: a random one, or the one that the key always leads to."""
-        import uuid
-
-        if given is not None and idempotency_key is not None:
-            raise InvalidUsageError("--id and --idempotency-key exclude each other")
-        if given is not None:
-            return check_job_id(given, id_format=self.settings.id_format)
-        if idempotency_key is not None:
-            return str(
-                uuid.uuid5(uuid.UUID(_IDEMPOTENCY), f"{self.settings.namespace}:{idempotency_key}")
-            )
-        return str(uuid.uuid4())
-
-    def columns(self, text: str | None) -> tuple[str, ...] | None:
-        """The columns of a comma list, checked; None for none chosen."""
-        if text is None:
-            return None
-        from jobctl.render.columns import check_columns
-
-        return check_columns([name for name in text.split(",") if name])
-
     def note(self, text: str) -> None:
         """A line on stderr, unless stderr is to hold nothing but errors as JSON."""
         if not self.quiet and self.settings.output not in ("json", "jsonl"):
             sys.stderr.write(f"jobctl: {text}\n")
-
-    def style(self, columns: tuple[str, ...] | None, *, creates: bool) -> "Style":
-        """How to show a result here; off a terminal a new job is its bare id."""
-        from jobctl.render.output import Style
-
-        terminal = sys.stdout.isatty()
-        elsewhere: OutputFormat = "id" if creates else "tsv"
-        return Style(
-            format=self.settings.output or ("table" if terminal else elsewhere),
-            width=_terminal_width() if terminal else None,
-            color=self._in_color(terminal=terminal),
-            quiet=self.quiet,
-            now=self.now(),
-            columns=columns,
-        )
-
-    def _in_color(self, *, terminal: bool) -> bool:
-        match self.settings.color:
-            case "always":
-                return True
-            case "never":
-                return False
-        return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def report(self) -> "SettingsReport":
         """The settings in force, passwords left out."""
@@ -292,32 +230,3 @@ class Session:
                 for name, purpose in PURPOSES.items()
             ),
         )
-
-
-def _terminal_width() -> int:
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns
-
-
-def _each_id(texts: Sequence[str]) -> Iterator[str]:
-    for text in texts:
-        if text == "-":
-            yield from _ids_on_stdin()
-        else:
-            yield text
-
-
-def _ids_on_stdin() -> Iterator[str]:
-    """A line an id, or a JSON object a line with `id`; blank lines do not count."""
-    for number, line in enumerate(sys.stdin, start=1):
-        text = line.strip()
-        if text.startswith("{"):
-            import json
-
-            try:
-                text = json.loads(text)["id"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise InvalidUsageError(f"line {number} of standard input has no id") from error
-        if text:
-            yield str(text)

@@ -60,14 +60,17 @@ def _dispatch(arguments: list[str], invocation: Any) -> int:
     try:
         answer = build().main(arguments, prog_name="jobctl", standalone_mode=False, obj=invocation)
     except Exception as error:
-        raise _in_our_terms(error) from error
+        ours = _in_our_terms(error)
+        if ours is None:
+            raise
+        raise ours from error
     if isinstance(answer, int) or answer is None:  # --help and --version answer with their code
         return answer or ExitCode.DONE
     return _show(answer)
 
 
-def _in_our_terms(error: Exception) -> Exception:
-    """Typer's own complaints as ours; anything else is left alone."""
+def _in_our_terms(error: Exception) -> BaseException | None:
+    """Typer's own complaints as ours; None for anything else."""
     import typer
 
     if isinstance(error, typer.TyperException):
@@ -75,16 +78,19 @@ def _in_our_terms(error: Exception) -> Exception:
         path = where.command_path if where else "jobctl"
         message = error.format_message().rstrip(".")
         return InvalidUsageError(message[:1].lower() + message[1:], hint=f"see {path} --help")
-    if isinstance(error, typer.Abort):
-        raise KeyboardInterrupt
-    return error
+    return KeyboardInterrupt() if isinstance(error, typer.Abort) else None
 
 
 def _show(answer: Any) -> int:
+    from jobctl.cli.terminal import style_for
     from jobctl.render.output import Streams, write_result
-    from jobctl.services.operations import CreatedJob
 
-    style = answer.session.style(answer.columns, creates=isinstance(answer.result, CreatedJob))
+    style = style_for(
+        answer.session.settings,
+        columns=answer.columns,
+        quiet=answer.session.quiet,
+        off_terminal=getattr(answer.result, "off_terminal", "tsv"),
+    )
     write_result(answer.result, style, Streams(out=sys.stdout, err=sys.stderr))
     return int(getattr(answer.result, "exit_code", ExitCode.DONE))
 

@@ -98,7 +98,7 @@ def create(
         applied = jobs.apply(_mutation(request, key, reading.now, policy))
     except OutcomeUnknownError:
         raise  # the record may be there, so its document must be
-    except (JobctlError, KeyboardInterrupt) as error:
+    except JobctlError as error:
         winner = _withdraw(request, key, jobs, objects, policy, uploaded=uploaded)
         if winner is None or not isinstance(error, ConflictError):
             raise

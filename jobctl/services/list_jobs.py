@@ -67,6 +67,13 @@ class JobListing:
                 return
             yield _job(entry)
 
+    @property
+    def truncated(self) -> bool:
+        """Whether there are, or may be, more jobs than were shown."""
+        if self.total is not None and self._after is None:
+            return self.shown + self.expired < self.total
+        return self.next_cursor is not None
+
     def _entries(self) -> Iterator[Entry]:
         limit = self._request.limit or PAGE_SIZE
         pages = self._jobs.walk(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jobctl.domain.job import Job
 from jobctl.errors import ExitCode, JobctlError
@@ -56,6 +57,7 @@ class CreatedJob:
     dry_run: bool
     document: str
     op_id: str | None = None
+    off_terminal: ClassVar = "id"  # a script wants the bare id
 
 
 def failed_operation(job_id: str, action: str, error: JobctlError) -> Operation:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobctl.domain.anomalies import Anomaly, anomalies_of
-from jobctl.domain.identifiers import SHORTEST_PREFIX, is_prefix
+from jobctl.domain.identifiers import SHORTEST_PREFIX, is_prefix, is_uuid
 from jobctl.domain.job import Job
 from jobctl.domain.progress import Progress, progress_of
 from jobctl.errors import ExitCode, InvalidUsageError, JobctlError, NotFoundError
@@ -61,7 +61,7 @@ def status(request: ShowStatus, *, jobs: JobStore) -> JobDetailsList:
 
 
 def _by_prefix(text: str, jobs: JobStore) -> tuple[datetime, JobRecord]:
-    candidates = jobs.find(text) if is_prefix(text) else ()
+    candidates = jobs.find(text) if is_prefix(text) and not is_uuid(text) else ()
     if len(candidates) > 1:
         raise InvalidUsageError(
             f"{text} begins more than one job id: {candidates[0]}, {candidates[1]}",

@@ -1,6 +1,6 @@
 """`update`: what a worker reports about its job, as a compare-and-set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from jobctl.services.approval_window import (
     open_approval,
 )
 from jobctl.services.operations import Operation, OperationList, failed_operation
-from jobctl.services.ports import JobStore, Mutation
+from jobctl.services.ports import JobRecord, JobStore, Mutation
 
 # Fields that only their own commands may write: identity, decisions, and jobctl's bookkeeping.
 PROTECTED_FIELDS = frozenset(
@@ -80,17 +80,20 @@ def _refuse_protected(request: UpdateJob) -> None:
 
 def _update(request: UpdateJob, jobs: JobStore, policy: UpdatePolicy) -> Operation:
     reading = jobs.read([request.job_id])
-    if reading.records[0] is None:
+    record = reading.records[0]
+    if record is None:
         raise NotFoundError(
             f"no job {request.job_id}",
             hint="changing a job needs its full id",
             job_id=request.job_id,
         )
-    job = reading.records[0].job
+    job = record.job
     _check_status(request, job)
     target = request.status or job.status
     if not request.dry_run:
-        jobs.apply(_mutation(request, job, reading.now, policy))
+        leaves_approval = _leaves_approval(request, job)
+        dequeued = jobs.queue_entries(job.id) if leaves_approval else ()
+        jobs.apply(_mutation(request, record, reading.now, policy, dequeued))
     return Operation(
         id=job.id,
         action="update",
@@ -120,7 +123,19 @@ def _check_status(request: UpdateJob, job: Job) -> None:
         )
 
 
-def _mutation(request: UpdateJob, job: Job, now: datetime, policy: UpdatePolicy) -> Mutation:
+def _leaves_approval(request: UpdateJob, job: Job) -> bool:
+    return job.status is JobStatus.AWAITING_APPROVAL and request.status not in (None, job.status)
+
+
+def _mutation(
+    request: UpdateJob,
+    record: JobRecord,
+    now: datetime,
+    policy: UpdatePolicy,
+    dequeued: Sequence[str],
+) -> Mutation:
+    job = record.job
+    leaves_approval = _leaves_approval(request, job)
     entered = request.status if request.status is not job.status else None
     fields: dict[str, object] = {"updated_at": now, **request.fields}
     if request.status is not None:
@@ -133,7 +148,6 @@ def _mutation(request: UpdateJob, job: Job, now: datetime, policy: UpdatePolicy)
     if entered is JobStatus.AWAITING_APPROVAL:
         window = open_approval(now, policy.approval_timeout)
         fields |= approval_fields(window)
-    leaves_approval = entered is not None and job.status is JobStatus.AWAITING_APPROVAL
     return Mutation(
         job_id=job.id,
         action="update",
@@ -145,9 +159,19 @@ def _mutation(request: UpdateJob, job: Job, now: datetime, policy: UpdatePolicy)
         summary="set " + " ".join(sorted(fields)),
         fields=fields,
         removed_fields=("approval_token",) if leaves_approval and job.approval_token else (),
-        ttl=request.ttl or policy.ttl.lifetime(request.status or job.status),
+        ttl=_new_ttl(request, record, policy),
         opens=window,
         closes_approval=leaves_approval,
         held_token=job.approval_token if leaves_approval else None,
         push_approval=approval_entry(job.id, job.s3_key or "", window) if window else None,
+        drop_queue_entries=dequeued,
     )
+
+
+def _new_ttl(request: UpdateJob, record: JobRecord, policy: UpdatePolicy) -> timedelta | None:
+    """None keeps the record's own, as the services do for a change that is none of the status."""
+    if request.ttl is not None:
+        return request.ttl
+    if request.status is None and record.ttl is not None:
+        return None
+    return policy.ttl.lifetime(request.status or record.job.status)

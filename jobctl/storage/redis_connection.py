@@ -84,7 +84,8 @@ _URL_HINT = (
 
 def holds_password(url: str) -> bool:
     """Whether the URL carries a password, which must not travel in a process's arguments."""
-    return ":" in urlsplit(url).netloc.rpartition("@")[0]
+    credentials = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    return ":" in credentials
 
 
 def _addresses(hosts: str, scheme: str) -> tuple[tuple[str, int], ...]:

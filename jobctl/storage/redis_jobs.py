@@ -1,6 +1,7 @@
 """Jobs in Redis: reads in one round trip a page, writes through one script."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.client import Pipeline
 
+_log = logging.getLogger(__name__)
 _QUEUE_PAGE = 500
 _READ_ATTEMPTS = 3
 
@@ -191,6 +193,7 @@ class RedisJobStore:
             with translated(self._server):
                 pipe = self._client.pipeline(transaction=False)
                 ask(pipe)
+                started = time.monotonic()
                 try:
                     answers: list[Any] = pipe.execute()
                 except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
@@ -201,6 +204,8 @@ class RedisJobStore:
                     if not passing or attempt + 1 == _READ_ATTEMPTS:
                         raise
                 else:
+                    spent = (time.monotonic() - started) * 1000
+                    _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
                     return answers
             time.sleep(0.05 * 4**attempt)
         raise AssertionError("unreachable")

@@ -6,6 +6,7 @@ only while the audit head is the one that was seen, so an attempt that is still 
 the next one is sent cannot take effect as well.
 """
 
+import logging
 import random
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from jobctl.storage.scripts import call
 if TYPE_CHECKING:
     from redis import Redis
 
+_log = logging.getLogger(__name__)
 _CONTENTION_SECONDS = 30.0
 _RECOVERY_SECONDS = 8.0
 _AUDIT_PAGE = 500
@@ -49,6 +51,7 @@ class MutationScript:
             try:
                 answer = self._call(mutation, record, head)
             except _ReplyLostError:
+                _log.warning("the reply to operation %s was lost; looking for it", mutation.op_id)
                 applied = self._look_for(mutation, after=head.seq)
                 if applied is not None:
                     return applied
@@ -58,6 +61,7 @@ class MutationScript:
                 return self._conclude(answer, mutation, record)
             head = _head_from(answer[1], answer[2], answer[3])
             attempts += 1
+            _log.debug("the audit head moved to %d; operation %s again", head.seq, mutation.op_id)
             # Whoever lost a few races steps back at random, so that a crowd gets through.
             time.sleep(random.uniform(0, 0.002 * min(attempts, 16)))  # noqa: S311 - no secret
         raise ConflictError(
@@ -70,6 +74,13 @@ class MutationScript:
     def _conclude(self, answer: Sequence[str], mutation: Mutation, record: AuditRecord) -> Applied:
         match answer[0]:
             case "OK":
+                _log.info(
+                    "%s of job %s applied as operation %s, audit record %d",
+                    mutation.action,
+                    mutation.job_id,
+                    mutation.op_id,
+                    record.seq,
+                )
                 self._head = AuditHead(seq=record.seq, hash=record.digest(), at=record.at)
                 return Applied(op_id=mutation.op_id, audit_seq=record.seq)
             case "REPLAYED":

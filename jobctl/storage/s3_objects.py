@@ -112,7 +112,7 @@ class S3ObjectStore:
                 )
 
     def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
-        """Raises only while nothing has been deleted; later failures are in the result."""
+        """Raises only when the first request (1,000 keys) fails; the result has what comes later."""
         requested = tuple(keys)
         if not requested:
             return Deletion()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # a conditional PUT has one winner on every server, a conditional multipart upload only on some
 # (SeaweedFS 4 checks the condition and completes without a lock between the two).
 LARGEST_PUT = 5 * 1024**3
-PART_SIZE = 64 * 1024**2
+PART_SIZE = 32 * 1024**2
 _MOST_PARTS = 10_000
 
 # The key is taken, somebody is writing or deleting it now, or (NoSuchUpload) a completion whose

@@ -6,6 +6,7 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.documents import open_document
+from jobctl.cli.job_ids import id_for_new_job
 from jobctl.cli.params import (
     DryRun,
     comma_separated,
@@ -120,7 +121,7 @@ def create(
     Prints the job's id. The document is uploaded first and its record written second; when the
     record fails, the upload is removed. The same request again changes nothing.
     """
-    session.require_writable()
+    session.require_writable(dry_run=dry_run)
     if status not in INITIAL_STATUSES:
         raise InvalidUsageError(
             f"--status: a new job cannot be {status}", hint="one of " + ", ".join(INITIAL_STATUSES)
@@ -147,7 +148,7 @@ def create(
     }
     with open_document(file, s3_key=s3_key, name=name) as document:
         request = CreateJob(
-            job_id=session.id_for_new_job(job_id, idempotency_key),
+            job_id=id_for_new_job(job_id, idempotency_key, session.settings),
             document=document,
             status=status,
             actor=session.actor,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Session
+from jobctl.cli.job_ids import whole_ids
 from jobctl.cli.params import DryRun, JobIds, Reason, command
 from jobctl.services.delete import Buckets, DeleteJobs
 from jobctl.services.delete import delete as delete_jobs
@@ -28,9 +29,9 @@ def delete(
     and the same command finishes it. Active jobs are refused. A document that was registered
     by --s3-key outside the job's own keys is left alone.
     """
-    session.require_writable()
+    session.require_writable(dry_run=dry_run)
     request = DeleteJobs(
-        ids=session.check_ids(ids),
+        ids=whole_ids(ids, session.settings),
         actor=session.actor,
         new_op_id=session.new_op_id,
         reason=reason,

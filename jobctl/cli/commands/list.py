@@ -7,6 +7,7 @@ import typer
 from jobctl.cli import filters
 from jobctl.cli.context import Session
 from jobctl.cli.params import Columned, Columns, command, one_of, whole_number
+from jobctl.cli.terminal import parse_columns
 from jobctl.services.list_jobs import JobCount, JobListing, ListJobs, count_jobs, list_jobs
 
 EXAMPLES = """jobctl list --status failed --since 1d
@@ -73,5 +74,5 @@ def list(  # noqa: A001 - named like its subcommand
     )
     if count:
         return count_jobs(request, jobs=session.jobs)
-    shown = session.columns(columns)
+    shown = parse_columns(columns)
     return Columned(result=list_jobs(request, jobs=session.jobs), columns=shown)

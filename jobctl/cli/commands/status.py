@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Session
+from jobctl.cli.job_ids import ids_or_prefixes
 from jobctl.cli.params import Columned, Columns, IdsOrPrefixes, command
+from jobctl.cli.terminal import parse_columns
 from jobctl.services.status import ShowStatus
 from jobctl.services.status import status as show_status
 
@@ -29,9 +31,9 @@ def status(
     long the record is kept, and what is wrong with it. Whole ids or unambiguous prefixes.
     """
     request = ShowStatus(
-        ids=session.ids_or_prefixes(ids),
+        ids=ids_or_prefixes(ids, session.settings),
         with_errors=errors,
         stuck_after=session.settings.stuck_after,
     )
-    shown = session.columns(columns)
+    shown = parse_columns(columns)
     return Columned(result=show_status(request, jobs=session.jobs), columns=shown)

@@ -16,6 +16,7 @@ from jobctl.cli.params import (
     key_value,
     status_name,
 )
+from jobctl.domain.identifiers import check_job_id
 from jobctl.domain.moments import parse_duration
 from jobctl.domain.status import JobStatus
 from jobctl.services.operations import OperationList
@@ -92,7 +93,7 @@ def update(
     The status that was read is checked again in the step that changes it. Approving, denying
     and cancelling are decisions and have their own commands.
     """
-    session.require_writable()
+    session.require_writable(dry_run=dry_run)
     named = {
         "percentage": None if percentage is None else f"{percentage:g}",
         "summary": summary,
@@ -102,7 +103,7 @@ def update(
     }
     given: dict[str, object] = {name: one for name, one in named.items() if one is not None}
     request = UpdateJob(
-        job_id=session.check_ids([id])[0],
+        job_id=check_job_id(id, id_format=session.settings.id_format),
         actor=session.actor,
         op_id=session.new_op_id(),
         status=status,

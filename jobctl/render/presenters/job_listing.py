@@ -26,12 +26,9 @@ def write(listing: JobListing, style: Style, streams: Streams) -> None:
 def _note_on_listing(listing: JobListing, style: Style, streams: Streams) -> None:
     if not listing.shown:
         note("no jobs found", style, streams)
-    elif listing.next_cursor:
+    elif listing.truncated:
         of = f" of {listing.total}" if listing.total is not None else ""
-        note(
-            f"showing {listing.shown}{of}; more with --all or --cursor {listing.next_cursor}",
-            style,
-            streams,
-        )
+        more = f"--all or --cursor {listing.next_cursor}" if listing.next_cursor else "--limit"
+        note(f"showing {listing.shown}{of}; more with {more}", style, streams)
     if listing.expired:
         note(f"{listing.expired} index entries point to expired jobs", style, streams)
