@@ -126,6 +126,11 @@ class Session:
         from jobctl.storage.redis_errors import translated
 
         endpoint = self._endpoint
+        if endpoint.kind == "redis+cluster" and not self.keys.share_a_slot:
+            raise BadConfigurationError(
+                f"the namespace {self.settings.namespace} spans several slots of a cluster",
+                hint="use a namespace with a hash tag, such as {eq-pdf}",
+            )
         with translated(str(endpoint)):
             client = connect(endpoint, slot_key=self.keys.audit)
         self._closing(client)

@@ -77,4 +77,4 @@ def _checked(words: Sequence[str], name: str) -> tuple[str, ...]:
     for word in words:
         if not _WORD.fullmatch(word):
             raise ValueError(f"{name}: {word!r} needs quoting, which the scripts do not do")
-    return tuple(dict.fromkeys(words))
+    return tuple(dict.fromkeys(map(str, words)))

@@ -9,7 +9,7 @@ from jobctl.domain.status import TERMINAL, JobStatus, TtlPolicy, names_of, worke
 from jobctl.errors import EXIT_MEANINGS
 from jobctl.manual import choices, prose
 from jobctl.manual.program import Command, Parameter, Program
-from jobctl.manual.roff import Item, Page, bold, italic, literal
+from jobctl.manual.roff import Item, Listing, Page, bold, italic, literal
 from jobctl.manual.roff import prose as in_roff
 from jobctl.settings import PURPOSES, Settings, environment_name, shown_value
 
@@ -65,7 +65,8 @@ def command_page(program: Program, command: Command) -> str:
     page.section("EXIT STATUS", *_exit_status())
     page.section("ENVIRONMENT", *prose.COMMAND_ENVIRONMENT)
     page.section("FILES", *prose.COMMAND_FILES)
-    page.section("EXAMPLES", *map(prose.listing, [command.examples] if command.examples else []))
+    if command.examples:
+        page.section("EXAMPLES", Listing(text=command.examples))
     page.section("SEE ALSO")
     page.roff(_see_also(program, command))
     return str(page)

@@ -26,8 +26,7 @@ _SIGNS = {
 }
 _TYPED = _SIGNS | {"-": "\\-", "'": "\\(aq"}
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z(\\])")
-_HYPHENATED = re.compile(r"[(\"']*[A-Za-z]+(?:-[A-Za-z]+)+[)\"'.,;:!?]*")
-_POSSESSIVE = re.compile(r"[(\"]*[A-Za-z]+'[A-Za-z]*[)\".,;:!?]*")
+_PLAIN = re.compile(r"[(\"]*[A-Za-z0-9]*(?:[-'][A-Za-z]*)*[)\".,;:!?]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +60,9 @@ class Page:
         return "\n".join(self._lines) + "\n"
 
     def section(self, title: str, *blocks: Block) -> None:
-        """Nothing at all when it would be empty."""
-        if blocks:
-            self._lines.append(f".SH {title}")
-            self._begins = True
-            self.add(*blocks)
+        self._lines.append(f".SH {title}")
+        self._begins = True
+        self.add(*blocks)
 
     def add(self, *blocks: Block) -> None:
         for block in blocks:
@@ -113,11 +110,11 @@ def prose(text: str) -> str:
 
 
 def bold(text: str) -> str:
-    return f"\\fB{literal(text)}\\fR"
+    return f"\\fB{_undivided(text)}\\fR"
 
 
 def italic(text: str) -> str:
-    return f"\\fI{literal(text)}\\fR"
+    return f"\\fI{_undivided(text)}\\fR"
 
 
 def filled(text: str) -> list[str]:
@@ -131,8 +128,12 @@ def filled(text: str) -> list[str]:
 
 def _word(word: str) -> str:
     """Only the hyphens of hyphenated words are hyphens; those of options and names are typed."""
-    is_plain = _HYPHENATED.fullmatch(word) or _POSSESSIVE.fullmatch(word)
-    return _written(word, _SIGNS if is_plain else _TYPED)
+    return _written(word, _SIGNS) if _PLAIN.fullmatch(word) else _undivided(word)
+
+
+def _undivided(text: str) -> str:
+    """What is typed, in which the end of a line adds no hyphen."""
+    return " ".join(f"\\%{literal(word)}" for word in text.split(" "))
 
 
 def _written(text: str, signs: Mapping[str, str]) -> str:

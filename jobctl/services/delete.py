@@ -16,7 +16,7 @@ from jobctl.errors import (
     JobctlError,
     NotFoundError,
 )
-from jobctl.services.operations import Operation, OperationList, failed_operation, unique
+from jobctl.services.operations import Operation, OperationList, counted, failed_operation, unique
 from jobctl.services.ports import JobRecord, JobStore, Mutation, ObjectStore
 
 DELETING = "deleting"
@@ -81,13 +81,15 @@ class _Deletion:
         job = record.job
         if self._request.dry_run:
             found = sum(1 for _ in self._owned(job))
-            return _operation(job, changed=False, notes=(f"would delete {found} objects",))
+            return _operation(
+                job, changed=False, notes=(f"would delete {counted(found, 'object')}",)
+            )
         if job.cleanup_state != DELETING:
             self._jobs.apply(self._intent(job, reading.now))
         deleted = self._delete_objects(job)
         op_id = self._request.new_op_id()
         self._jobs.apply(self._removal(job, reading.now, op_id, deleted))
-        notes = (f"{deleted} objects deleted", *self._left_behind(job))
+        notes = (f"{counted(deleted, 'object')} deleted", *self._left_behind(job))
         return _operation(job, changed=True, notes=notes, op_id=op_id)
 
     def _owned(self, job: Job) -> Iterator[tuple[str, str]]:
@@ -153,7 +155,7 @@ class _Deletion:
             at=now,
             expected_status=job.raw_status or "",
             reason=self._request.reason,
-            summary=f"{deleted} objects deleted",
+            summary=f"{counted(deleted, 'object')} deleted",
             held_token=job.approval_token,
             closes_approval=True,
             drop_queue_entries=self._jobs.queue_entries(job.id),

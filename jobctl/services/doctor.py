@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from jobctl.errors import ExitCode, JobctlError
+from jobctl.services.operations import counted
 from jobctl.services.ports import ObjectStore
 
 _TOLERATED_CLOCK_DIFFERENCE = timedelta(seconds=2)
@@ -111,7 +112,7 @@ def _store_checks(store: StoreProbe) -> Iterator[Check]:
     yield from _keys(health)
     yield from _index(health)
     if health.audit_records is not None:
-        yield Check(name="audit", result="ok", message=f"{health.audit_records} records")
+        yield Check(name="audit", result="ok", message=counted(health.audit_records, "record"))
 
 
 def _failure(name: str, error: JobctlError) -> Check:
@@ -223,7 +224,7 @@ def _index(health: ServerHealth) -> Iterator[Check]:
         return
     expired = sample.expired / sample.taken
     sound = expired <= _TOLERATED_EXPIRED and not sample.without_ttl
-    parts = [f"{sample.members} entries"]
+    parts = [f"entries: {sample.members}"]
     if sample.expired:
         parts.append(f"about {expired:.0%} of them point to expired jobs")
     if sample.without_ttl:

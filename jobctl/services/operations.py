@@ -66,6 +66,11 @@ def failed_operation(job_id: str, action: str, error: JobctlError) -> Operation:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 object`, `2 objects`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def unique(ids: Iterable[str]) -> tuple[str, ...]:
     """*ids* in order, each once."""
     return tuple(dict.fromkeys(ids))

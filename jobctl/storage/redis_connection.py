@@ -193,7 +193,6 @@ def _cluster_node(endpoint: Endpoint, options: dict[str, Any], slot_key: str) ->
 
     cluster = RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in endpoint.addresses],
-        socket_connect_timeout=CONNECT_SECONDS,
         **options,
     )
     try:

@@ -4,6 +4,7 @@ redis-py reports refused connections, wrong passwords, TLS failures and servers 
 loading all as ConnectionError, so the class alone says little.
 """
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,9 @@ def describe(error: exceptions.RedisError, server: str) -> JobctlError:
     """The JobctlError for *error*; its message quotes the server only where it holds no data."""
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError):
         return _connection_failure(error, server)
-    return _refused_command(str(error), server)
+    # A redirection's text is a slot and an address, without its marker.
+    redirected = isinstance(error, exceptions.AskError | exceptions.CrossSlotTransactionError)
+    return _refused_command(_WRONG_SLOT[0] if redirected else str(error), server)
 
 
 def _connection_failure(error: exceptions.RedisError, server: str) -> JobctlError:
@@ -54,6 +57,11 @@ def _connection_failure(error: exceptions.RedisError, server: str) -> JobctlErro
         return NotPermittedError(
             f"no trusted TLS connection to Redis at {server}",
             hint="check the certificate, its host name, and ssl_ca_certs in redis_url",
+        )
+    if "No master found" in text:
+        return UnavailableError(
+            f"the sentinels of {server} know no primary of that name, or cannot be reached",
+            hint="check the service name in redis_url",
         )
     if isinstance(error, exceptions.TimeoutError) or "imeout" in text:
         return UnavailableError(
@@ -142,6 +150,7 @@ def _mentions(text: str, markers: tuple[str, ...]) -> bool:
 
 def _first_words(text: str) -> str:
     """The server's own words without what follows a quote: arguments may hold data."""
+    text = re.sub(r"^Command # \d+ \(.*?\) of pipeline caused error: ", "", text)
     return (
         text.split("'", maxsplit=1)[0].split('"', maxsplit=1)[0].strip(" :")[:120]
         or "no reason given"

@@ -112,7 +112,7 @@ class S3ObjectStore:
                 )
 
     def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
-        """Raises only when the first request (1,000 keys) fails; the result has what comes later."""
+        """Raises only when the first request of 1,000 keys fails; later failures are results."""
         requested = tuple(keys)
         if not requested:
             return Deletion()
