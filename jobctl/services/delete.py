@@ -86,10 +86,10 @@ class _Deletion:
             )
         if job.cleanup_state != DELETING:
             self._jobs.apply(self._intent(job, reading.now))
-        deleted = self._delete_objects(job)
+        deleted, versions_stay = self._delete_objects(job)
         op_id = self._request.new_op_id()
         self._jobs.apply(self._removal(job, reading.now, op_id, deleted))
-        notes = (f"{counted(deleted, 'object')} deleted", *self._left_behind(job))
+        notes = (f"{counted(deleted, 'object')} deleted", *versions_stay, *self._left_behind(job))
         return _operation(job, changed=True, notes=notes, op_id=op_id)
 
     def _owned(self, job: Job) -> Iterator[tuple[str, str]]:
@@ -105,11 +105,13 @@ class _Deletion:
                     if family.owns(found.key, s3_key=job.s3_key):
                         yield bucket, found.key
 
-    def _delete_objects(self, job: Job) -> int:
+    def _delete_objects(self, job: Job) -> tuple[int, tuple[str, ...]]:
+        """How many were deleted, and a note for each bucket that keeps their data as versions."""
         by_bucket: dict[str, list[str]] = {}
         for bucket, key in self._owned(job):
             by_bucket.setdefault(bucket, []).append(key)
         deleted = 0
+        notes = []
         for bucket, keys in by_bucket.items():
             outcome = self._objects.delete(bucket, keys)
             deleted += len(outcome.deleted)
@@ -122,7 +124,9 @@ class _Deletion:
                     hint="remove the cause, then run the same command again",
                     job_id=job.id,
                 )
-        return deleted
+            if self._objects.keeps_versions(bucket):
+                notes.append(f"bucket {bucket} keeps their data as versions")
+        return deleted, tuple(notes)
 
     def _left_behind(self, job: Job) -> tuple[str, ...]:
         """A document that was registered by its key is not the job's to delete."""

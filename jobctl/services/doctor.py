@@ -243,4 +243,11 @@ def _bucket_check(objects: ObjectStore, bucket: str) -> Check:
         objects.check_bucket(bucket)
     except JobctlError as error:
         return _failure(name, error)
+    if objects.keeps_versions(bucket):
+        return Check(
+            name=name,
+            result="warning",
+            message="reachable; it keeps versions, so deleted documents leave their data behind",
+            hint="give the bucket a lifecycle rule that expires noncurrent versions",
+        )
     return Check(name=name, result="ok", message="reachable")

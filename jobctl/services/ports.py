@@ -57,6 +57,9 @@ class ObjectStore(Protocol):
     def check_bucket(self, bucket: str) -> None:
         """Raise unless the bucket exists and may be listed."""
 
+    def keeps_versions(self, bucket: str) -> bool | None:
+        """Whether a deleted object's data stays behind as a version; None where nobody may ask."""
+
     def locate(self, bucket: str, key: str) -> str:
         """How a person names the object: `s3://bucket/key` or a file path."""
 

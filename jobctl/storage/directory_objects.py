@@ -112,6 +112,9 @@ class DirectoryObjectStore:
                 )
             raise NotPermittedError(f"{place} may not be written", hint="check its owner and mode")
 
+    def keeps_versions(self, bucket: str) -> bool:  # noqa: ARG002 - the Protocol's signature
+        return False
+
     def locate(self, bucket: str, key: str) -> str:
         return str(self._root / bucket / key)
 

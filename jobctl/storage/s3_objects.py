@@ -6,7 +6,7 @@ from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
-from jobctl.errors import ConflictError
+from jobctl.errors import ConflictError, NotPermittedError
 from jobctl.services.ports import Deletion, StoredObject
 from jobctl.storage.object_keys import check_key, check_prefix
 from jobctl.storage.s3_client import connect_s3
@@ -126,6 +126,15 @@ class S3ObjectStore:
         with s3_errors(bucket, self._endpoint):
             answer = client.list_objects_v2(Bucket=bucket, MaxKeys=1)
         require_s3_answer(answer, "Name", bucket, self._endpoint)
+
+    def keeps_versions(self, bucket: str) -> bool | None:
+        client = self._client(bucket)
+        try:
+            with s3_errors(bucket, self._endpoint):
+                answer = client.get_bucket_versioning(Bucket=bucket)
+        except NotPermittedError:
+            return None
+        return answer.get("Status") == "Enabled"
 
     def locate(self, bucket: str, key: str) -> str:
         return f"s3://{bucket}/{key}"

@@ -166,24 +166,11 @@ def _spawn(argv: Sequence[str], directory: Path) -> "subprocess.Popen[bytes]":
 
 
 def _seaweed(directory: Path) -> _Launch:
-    identities = [
-        {
-            "name": access_key,
-            "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
-            "actions": actions,
-        }
-        for (access_key, secret_key), actions in _IDENTITIES.items()
-    ]
     config = directory / "s3.json"
-    config.write_text(json.dumps({"identities": identities}))
-    # Its worker looks for the admin server's gRPC port 10000 above the HTTP port, always.
-    admin, *ports = free_ports(9, pairs=1)
-    options = {"admin.port": admin, "admin.port.grpc": admin + 10_000}
-    roles = ("s3", "master", "filer", "volume")
-    for role, http, grpc in zip(roles, ports[::2], ports[1::2], strict=True):
-        options |= {f"{role}.port": http, f"{role}.port.grpc": grpc}
+    config.write_text(json.dumps({"identities": _identities()}))
+    ports = _seaweed_ports()
     switches = ("master.telemetry", "webdav", "admin.ui", "s3.autoCreateBucket")
-    settings = {
+    options = {
         "dir": directory,
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
@@ -193,19 +180,41 @@ def _seaweed(directory: Path) -> _Launch:
         "s3.localSocket": directory / "s3.sock",
         "filer.localSocket": directory / "filer.sock",
         **dict.fromkeys(switches, "false"),
-        **options,
+        **ports,
     }
     argv = [_program("weed"), "-logtostderr=true", "mini"]
-    grpc_ports = {name: port for name, port in options.items() if name.endswith(".grpc")}
     return _Launch(
-        port=options["s3.port"],
-        argv=[*argv, *(f"-{name}={value}" for name, value in settings.items())],
+        port=ports["s3.port"],
+        argv=[*argv, *(f"-{name}={value}" for name, value in options.items())],
         # These it puts into /tmp whatever TMPDIR says.
         sockets=[
             Path("/tmp") / f"seaweedfs-{name.partition('.')[0]}-grpc-{port}.sock"
-            for name, port in grpc_ports.items()
+            for name, port in ports.items()
+            if name.endswith(".grpc")
         ],
     )
+
+
+def _identities() -> Sequence[object]:
+    return [
+        {
+            "name": access_key,
+            "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+            "actions": actions,
+        }
+        for (access_key, secret_key), actions in _IDENTITIES.items()
+    ]
+
+
+def _seaweed_ports() -> dict[str, int]:
+    """Every port by its option: one that is not given has a fixed default."""
+    # The worker looks for the admin server's gRPC port 10000 above the HTTP port, always.
+    admin, *rest = free_ports(9, pairs=1)
+    ports = {"admin.port": admin, "admin.port.grpc": admin + 10_000}
+    roles = ("s3", "master", "filer", "volume")
+    for role, http, grpc in zip(roles, rest[::2], rest[1::2], strict=True):
+        ports |= {f"{role}.port": http, f"{role}.port.grpc": grpc}
+    return ports
 
 
 def _moto(_directory: Path) -> _Launch:

@@ -57,41 +57,48 @@ def deletion(*, deleted: Sequence[str] = (), errors: Sequence[tuple[str, str]] =
 
 @contextmanager
 def scripted_s3(respond: Respond) -> Iterator[ScriptedS3]:
-    """*respond* is called for each request, which is then in `requests`; possibly in threads."""
+    """*respond* is called for each request, one at a time, which is then in `requests`."""
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        server.script = ScriptedS3(
+            endpoint_url=f"http://127.0.0.1:{server.server_port}", respond=respond
+        )
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.script
+        finally:
+            server.shutdown()
+            thread.join()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def _serve(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            request = Request(method=self.command, path=self.path, body=self.rfile.read(size))
-            with script.lock:
-                script.requests.append(request)
-                answer = script.respond(request)
-            if answer is None:
-                self.close_connection = True
-                return
-            content = answer.body.encode()
-            self.send_response(answer.status)
-            for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
+class _Server(ThreadingHTTPServer):
+    script: ScriptedS3
 
-        # http.server looks the method up by these names.
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Stay silent: stderr belongs to the tests."""
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    script = ScriptedS3(endpoint_url=f"http://127.0.0.1:{server.server_port}", respond=respond)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield script
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    def _serve(self) -> None:
+        size = int(self.headers.get("Content-Length") or 0)
+        request = Request(method=self.command, path=self.path, body=self.rfile.read(size))
+        script = self.server.script
+        with script.lock:
+            script.requests.append(request)
+            answer = script.respond(request)
+        if answer is None:
+            self.close_connection = True
+            return
+        content = answer.body.encode()
+        self.send_response(answer.status)
+        for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    # http.server looks the method up by these names.
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Stay silent: stderr belongs to the tests."""
