@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol
 
 from jobctl.domain.job import Job, Secret
 from jobctl.domain.status import JobStatus
+from jobctl.errors import JobctlError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,4 +182,10 @@ class JobStore(Protocol):
 
         ConflictError: the job changed since it was read, or is held by a decision in progress.
         OutcomeUnknownError: the connection was lost and could not be had again.
+        """
+
+    def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
+        """`apply` for each, in one round trip where nobody interferes; the outcomes in order.
+
+        Each is atomic on its own. Raises only OutcomeUnknownError, for all that have no outcome.
         """

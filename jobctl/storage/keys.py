@@ -6,6 +6,11 @@ DEFAULT_NAMESPACE = "eq-pdf"
 _HASH_TAG = re.compile(r"\{[^}]+\}")
 
 
+def wire(text: str) -> str | bytes:
+    """*text* as it can be sent: hiredis refuses what surrogateescape made of foreign bytes."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape")
+
+
 class Keys:
     """The keys of one namespace; a foreign service may name its index differently."""
 

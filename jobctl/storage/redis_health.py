@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jobctl.domain.moments import from_unix
 from jobctl.errors import NotPermittedError
 from jobctl.services.doctor import IndexSample, ServerHealth
-from jobctl.storage.keys import Keys
+from jobctl.storage.keys import Keys, wire
 from jobctl.storage.redis_errors import translated
 from jobctl.storage.scripts import call
 
@@ -136,7 +136,7 @@ class RedisProbe:
         def ask() -> list[int]:
             pipe = self._client.pipeline(transaction=False)
             for member in chosen:
-                pipe.ttl(self._keys.job(member))
+                pipe.ttl(wire(self._keys.job(member)))
             ttls: list[int] = pipe.execute()
             return ttls
 

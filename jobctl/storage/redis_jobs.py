@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobctl.domain.moments import from_unix
+from jobctl.errors import JobctlError
 from jobctl.services.ports import (
     Applied,
     Entry,
@@ -17,7 +18,7 @@ from jobctl.services.ports import (
     Reading,
 )
 from jobctl.storage.codec import decode
-from jobctl.storage.keys import Keys
+from jobctl.storage.keys import Keys, wire
 from jobctl.storage.redis_errors import translated
 from jobctl.storage.redis_mutation import MutationScript
 
@@ -46,10 +47,11 @@ class RedisJobStore:
         def ask(pipe: "Pipeline") -> None:
             pipe.time()
             for job_id in job_ids:
-                pipe.hgetall(self._keys.job(job_id))
-                pipe.ttl(self._keys.job(job_id))
-                pipe.zscore(self._keys.index, job_id)
-                pipe.zscore(self._keys.deadlines, job_id)
+                key, member = wire(self._keys.job(job_id)), wire(job_id)
+                pipe.hgetall(key)
+                pipe.ttl(key)
+                pipe.zscore(self._keys.index, member)
+                pipe.zscore(self._keys.deadlines, member)
 
         now, *answers = self._pipelined(ask)
         records = tuple(
@@ -114,7 +116,7 @@ class RedisJobStore:
                 last: Position = last,
             ) -> None:
                 for place in places:
-                    pipe.hgetall(self._keys.job(place.job_id))
+                    pipe.hgetall(wire(self._keys.job(place.job_id)))
                 self._ask_places(pipe, repr(last.score), lowest, offset, page_size + 1)
 
             *stored, following = self._pipelined(ask)
@@ -183,7 +185,13 @@ class RedisJobStore:
             start += _QUEUE_PAGE
 
     def apply(self, mutation: Mutation) -> Applied:
-        return self._mutate.apply(mutation)
+        (outcome,) = self.apply_all([mutation])
+        if isinstance(outcome, Applied):
+            return outcome
+        raise outcome
+
+    def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
+        return self._mutate.apply_all(mutations)
 
     def _pipelined(self, ask: "Callable[[Pipeline], None]") -> list[Any]:
         """One round trip of reads; a lost connection is tried again, since reading is harmless."""

@@ -155,8 +155,14 @@ if deletes then
   redis.call('DEL', job)
   redis.call('ZREM', index, job_id)
 else
-  redis.call('HSET', job, 'jobctl_op', op_id, unpack(fields))
-  if #removed > 0 then redis.call('HDEL', job, unpack(removed)) end
+  redis.call('HSET', job, 'jobctl_op', op_id)
+  -- Lua hands over some thousand arguments at most.
+  for first = 1, #fields, 1000 do
+    redis.call('HSET', job, unpack(fields, first, math.min(first + 999, #fields)))
+  end
+  for first = 1, #removed, 1000 do
+    redis.call('HDEL', job, unpack(removed, first, math.min(first + 999, #removed)))
+  end
   if ttl ~= '' then redis.call('EXPIRE', job, ttl) end
   redis.call('ZADD', index, 'GT', score, job_id)
 end
