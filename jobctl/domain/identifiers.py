@@ -9,6 +9,7 @@ IdFormat = Literal["any", "uuid"]
 
 SHORTEST_PREFIX = 8
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_ANY_UUID = "00000000-0000-0000-0000-000000000000"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -32,8 +33,8 @@ def check_job_id(text: str, *, id_format: IdFormat = "any") -> str:
 
 def check_id_or_prefix(text: str, *, id_format: IdFormat = "any") -> str:
     """Like check_job_id, but a prefix of a UUID passes too (reading commands take prefixes)."""
-    as_prefix = id_format == "uuid" and is_prefix(text)
-    return check_job_id(text, id_format="any" if as_prefix else id_format)
+    begins_uuid = is_prefix(text) and is_uuid(text + _ANY_UUID[len(text) :])
+    return check_job_id(text, id_format="any" if begins_uuid else id_format)
 
 
 def is_uuid(text: str) -> bool:

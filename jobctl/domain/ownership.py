@@ -8,13 +8,21 @@ from dataclasses import dataclass
 
 from jobctl.domain.identifiers import is_uuid
 
+# Ids that would make a job's own folder everybody's.
+_FOLDERS = frozenset({"temp", "debug", "results"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedFamily:
-    """A listing prefix; `whole` when everything below it is the job's, else `owns` decides."""
+    """Objects that can be listed by *prefix*. `whole`: everything below it is the job's.
+
+    Otherwise only what ends in `suffix` in the same folder; "" is the prefix alone, None stands
+    for any one extension.
+    """
 
     prefix: str
     whole: bool = True
+    suffix: str | None = None
 
     def owns(self, key: str, *, s3_key: str | None) -> bool:
         if not key.startswith(self.prefix):
@@ -24,18 +32,22 @@ class OwnedFamily:
             return bool(rest)
         if "/" in rest:
             return False
+        if self.suffix is not None:
+            return rest.endswith(self.suffix) if self.suffix else not rest
         # `temp/a.b.pdf` is job a.b's, not job a's, unless job a's record names it.
-        return "." not in rest or key == s3_key
+        return bool(rest) and ("." not in rest or key == s3_key)
 
 
 def document_families(job_id: str) -> tuple[OwnedFamily, ...]:
     """What a job owns in the documents bucket."""
-    return (
+    families = [
         OwnedFamily(prefix=f"temp/{job_id}.", whole=False),
         OwnedFamily(prefix=f"temp/{job_id}/"),
-        OwnedFamily(prefix=f"{job_id}/pages/"),
         OwnedFamily(prefix=f"debug/{job_id}/"),
-    )
+    ]
+    if job_id not in _FOLDERS:
+        families.append(OwnedFamily(prefix=f"{job_id}/pages/"))
+    return tuple(families)
 
 
 def result_families(job_id: str) -> tuple[OwnedFamily, ...]:
@@ -45,11 +57,12 @@ def result_families(job_id: str) -> tuple[OwnedFamily, ...]:
     """
     families = [
         OwnedFamily(prefix=f"results/{job_id}/"),
-        OwnedFamily(prefix=f"{job_id}/"),
-        OwnedFamily(prefix=f"{job_id}.md", whole=False),
+        OwnedFamily(prefix=f"{job_id}.md", whole=False, suffix=""),
     ]
+    if job_id not in _FOLDERS:
+        families.append(OwnedFamily(prefix=f"{job_id}/"))
     if is_uuid(job_id):
-        families.append(OwnedFamily(prefix=f"{job_id}-", whole=False))
+        families.append(OwnedFamily(prefix=f"{job_id}-", whole=False, suffix=".md"))
     return tuple(families)
 
 

@@ -25,7 +25,7 @@ def progress_of(job: Job, *, now: datetime) -> Progress:
         remaining = max(job.total_rows - job.processed_rows, 0)
     elapsed = _elapsed(job, now)
     seconds = elapsed.total_seconds() if elapsed else 0.0
-    rate = job.processed_rows / seconds if job.processed_rows and seconds > 0 else None
+    rate = _ratio(job.processed_rows, seconds)
     return Progress(
         percentage=_percentage(job),
         remaining_rows=remaining,
@@ -37,10 +37,10 @@ def progress_of(job: Job, *, now: datetime) -> Progress:
 
 def _percentage(job: Job) -> float | None:
     if job.total_rows and job.processed_rows is not None:
-        return min(100.0, 100.0 * job.processed_rows / job.total_rows)
+        return _clamped(_ratio(100 * max(job.processed_rows, 0), job.total_rows))
     if job.status is JobStatus.COMPLETED:
         return 100.0
-    return None if job.percentage is None else min(100.0, max(0.0, job.percentage))
+    return _clamped(job.percentage)
 
 
 def _elapsed(job: Job, now: datetime) -> timedelta | None:
@@ -56,9 +56,30 @@ def _eta(
     if job.status is not JobStatus.PROCESSING or elapsed is None:
         return None
     if remaining is not None and rate:
-        return timedelta(seconds=remaining / rate)
+        return _seconds(_ratio(remaining, rate))
     if job.percentage and 0 < job.percentage < 100:  # noqa: PLR2004 - percent
-        return elapsed * ((100 - job.percentage) / job.percentage)
-    if job.estimated_duration:
-        return max(timedelta(seconds=job.estimated_duration) - elapsed, timedelta(0))
-    return None
+        share = _ratio(100 - job.percentage, job.percentage)
+        return None if share is None else _seconds(elapsed.total_seconds() * share)
+    estimated = _seconds(job.estimated_duration)
+    return max(estimated - elapsed, timedelta(0)) if estimated else None
+
+
+def _ratio(part: float | None, whole: float) -> float | None:
+    """*part* / *whole* where that is a number: stored values may be absurd."""
+    if part is None or part < 0 or whole <= 0:
+        return None
+    try:
+        return part / whole
+    except OverflowError:
+        return None
+
+
+def _clamped(percentage: float | None) -> float | None:
+    return None if percentage is None else min(100.0, max(0.0, percentage))
+
+
+def _seconds(count: float | None) -> timedelta | None:
+    try:
+        return None if count is None else timedelta(seconds=count)
+    except OverflowError:
+        return None

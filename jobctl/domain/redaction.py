@@ -5,6 +5,7 @@ what to mask in every other field of the same job. Where the findings cannot be 
 known about what to mask and free text is withheld altogether.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -42,6 +43,9 @@ class Redactor:
         """*value* (parsed JSON) with every string masked, keys included, and secrets hidden."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            text = self.text(str(value))
+            return value if text == str(value) else text
         if isinstance(value, list):
             return [self.value(item) for item in value]
         if isinstance(value, dict):
@@ -62,9 +66,14 @@ def is_secret_name(name: str) -> bool:
 
 def redactor_for(findings: Iterable[Mapping[str, Any]], secrets: Iterable[str]) -> Redactor:
     """A redactor for the texts of *findings* and for *secrets* (tokens of the same job)."""
-    texts = {
-        str(finding["text"]): str(finding.get("entity_type") or "PII")
-        for finding in findings
-        if finding.get("text")
-    }
+    texts: dict[str, str] = {}
+    for finding in findings:
+        text, label = finding.get("text"), str(finding.get("entity_type") or "PII")
+        if text:
+            texts |= dict.fromkeys(_spellings(str(text)), label)
     return Redactor(texts | dict.fromkeys(secrets, "token"))
+
+
+def _spellings(text: str) -> set[str]:
+    """*text* as it is, and as it stands in JSON that somebody stored as text."""
+    return {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}

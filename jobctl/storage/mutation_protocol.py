@@ -42,7 +42,7 @@ def arguments(mutation: Mutation, record: AuditRecord, head: AuditHead) -> list[
         mutation.op_id,
         mutation.job_id,
         "absent" if expected is None else f"={expected}",
-        f"{head.seq}-0" if head.seq else "",
+        f"{head.seq}-0 {head.hash}" if head.seq else "",
         f"{record.seq}-0",
         repr(mutation.at.timestamp()),
         str(int(mutation.ttl.total_seconds())) if mutation.ttl else "",
@@ -91,6 +91,11 @@ def head_from(entry_id: str, digest: str, at: str) -> AuditHead:
             hint="check the setting namespace; the audit stream belongs to jobctl alone",
         )
     return AuditHead(seq=int(seq), hash=digest, at=parse_timestamp(at))
+
+
+def concerns_all(answer: Sequence[str], mutation: Mutation, keys: Keys) -> bool:
+    """Whether every other mutation would be refused for the same reason."""
+    return answer[0] == "NOPERM" or (answer[0] == "TYPE" and answer[1] != keys.job(mutation.job_id))
 
 
 def refusal(answer: Sequence[str], mutation: Mutation, server: str) -> JobctlError:

@@ -19,7 +19,13 @@ from jobctl.errors import (
     UnavailableError,
 )
 
-_NOT_AUTHENTICATED = ("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password")
+_NOT_AUTHENTICATED = (
+    "NOAUTH",
+    "unauthenticated",
+    "WRONGPASS",
+    "invalid username-password",
+    "invalid password",
+)
 _CREDENTIALS_HINT = "set redis_username and redis_password_file (jobctl config shows them)"
 _WRONG_SLOT = ("CROSSSLOT", "MOVED", "ASK ", "same slot")
 
@@ -82,13 +88,13 @@ _REFUSALS: tuple[tuple[tuple[str, ...], type[JobctlError], str, str], ...] = (
         _CREDENTIALS_HINT,
     ),
     (
-        ("NOPERM", "user executing the script"),
+        ("NOPERM", "user executing the script", "no permissions to", "No permissions to"),
         NotPermittedError,
-        "the Redis user may not do this at {server}: {words}",
+        "the Redis user may not {command} at {server}; nothing was changed",
         "jobctl doctor lists the permissions that jobctl needs",
     ),
     (
-        ("OOM",),
+        ("OOM", "when used memory >"),
         UnavailableError,
         "Redis at {server} is out of memory; nothing was changed",
         "raise maxmemory or free some memory, then run the command again",
@@ -106,7 +112,15 @@ _REFUSALS: tuple[tuple[tuple[str, ...], type[JobctlError], str, str], ...] = (
         "find out who trimmed it before anything is changed",
     ),
     (
-        ("READONLY", "NOREPLICAS", "MISCONF"),
+        (
+            "READONLY",
+            "read only replica",
+            "NOREPLICAS",
+            "Not enough good replicas",
+            "MISCONF",
+            "Errors writing to the AOF",
+            "unable to persist",
+        ),
         UnavailableError,
         "Redis at {server} takes no writes: {words}",
         "connect to the primary, or mend its persistence",
@@ -119,8 +133,8 @@ def _refused_command(text: str, server: str) -> JobctlError:
         return wrong_type(server)
     for markers, kind, message, hint in _REFUSALS:
         if _mentions(text, markers):
-            words = _first_words(text)
-            return kind(message.format(server=server, words=words), hint=hint.format())
+            named = {"server": server, "words": _first_words(text), "command": _command(text)}
+            return kind(message.format(**named), hint=hint.format())
     return UnavailableError(
         f"Redis at {server} refused a command: {_first_words(text)}",
         hint="jobctl doctor tells what the server supports",
@@ -146,6 +160,12 @@ def _is_tls(error: BaseException | None) -> bool:
 
 def _mentions(text: str, markers: tuple[str, ...]) -> bool:
     return any(marker in text for marker in markers)
+
+
+def _command(text: str) -> str:
+    """What was not permitted: a command by its name, or a key by its pattern being out of reach."""
+    named = re.search(r"'([\w|]+)' command", text)
+    return f"run {named[1].upper()}" if named else "do this, or reach a key of the namespace,"
 
 
 def _first_words(text: str) -> str:

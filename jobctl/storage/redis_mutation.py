@@ -16,17 +16,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobctl.domain.audit import AuditHead, AuditRecord
-from jobctl.errors import (
-    ConflictError,
-    JobctlError,
-    NotPermittedError,
-    OutcomeUnknownError,
-    UnavailableError,
-)
+from jobctl.errors import ConflictError, JobctlError, OutcomeUnknownError
 from jobctl.services.ports import Applied, Mutation
 from jobctl.storage.keys import Keys, wire
 from jobctl.storage.mutation_protocol import (
     arguments,
+    concerns_all,
     head_from,
     keys_of,
     record_of,
@@ -96,6 +91,9 @@ class MutationScript:
         if isinstance(error, exceptions.RedisError):
             return describe(error, self._server)
         raise error
+
+    def concerns_all(self, answer: Sequence[str], mutation: Mutation) -> bool:
+        return concerns_all(answer, mutation, self._keys)
 
     def refusal(self, answer: Sequence[str], mutation: Mutation) -> JobctlError:
         return refusal(answer, mutation, self._server)
@@ -179,7 +177,11 @@ class _Round:
             try:
                 self._attempt(waiting)
             except _RepliesLostError:
-                self._recover(waiting)
+                _log.warning("replies to %d operations were lost; looking for them", before)
+                self._lost = True
+                self._head = self._script.recovered_head(self._mutations[waiting[0]])
+            if self._lost:
+                self._find_applied()
             # Whoever lost a few races steps back at random, so that a crowd gets through.
             attempts = attempts + 1 if len(self._waiting()) == before else 0
             time.sleep(random.uniform(0, 0.002 * min(attempts, 16)))  # noqa: S311 - no secret
@@ -221,7 +223,7 @@ class _Round:
             self._outcomes[place] = self._earlier(mutation, answer) or self._script.refusal(
                 answer, mutation
             )
-            if isinstance(self._outcomes[place], NotPermittedError | UnavailableError):
+            if self._script.concerns_all(answer, mutation):
                 self._stop(self._outcomes[place])
 
     def _earlier(self, mutation: Mutation, answer: Sequence[str]) -> Applied | None:
@@ -231,16 +233,17 @@ class _Round:
         since = 0 if answer[0] == "REPLAYED" else self._first.seq
         return self._script.applied_since(since, [mutation]).get(mutation.op_id)
 
-    def _recover(self, waiting: Sequence[int]) -> None:
-        self._lost = True
-        mutations = [self._mutations[place] for place in waiting]
-        _log.warning("the replies to %d operations were lost; looking for them", len(mutations))
-        found = self._script.applied_since(self._first.seq, mutations)
-        self._head = self._script.recovered_head(mutations[0])
-        for place in waiting:
-            applied = found.get(self._mutations[place].op_id)
-            if applied is not None:
-                self._outcomes[place] = applied
+    def _find_applied(self) -> None:
+        """Settle what took effect up to the head that is known. An attempt that takes effect
+        later moves the head, so the next one is refused and we look again."""
+        waiting = self._waiting()
+        if not waiting:
+            return
+        wanted = [self._mutations[place] for place in waiting]
+        found = self._script.applied_since(self._first.seq, wanted)
+        for place, mutation in zip(waiting, wanted, strict=True):
+            if mutation.op_id in found:
+                self._outcomes[place] = found[mutation.op_id]
 
     def _stop(self, outcome: Applied | JobctlError) -> None:
         """What no mutation can succeed against is not tried once for each of them."""

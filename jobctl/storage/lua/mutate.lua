@@ -10,9 +10,9 @@
 --   2 job id                  6 score, unix seconds           10 deadline: '' leave, '-' remove,
 --   3 expected status:        7 seconds to live ('' keeps)       or unix seconds
 --     'absent' or '=<status>' 8 expected approval token      11 lifetime of the issued token, s
---   4 expected audit head        ('' is not checked)         12 entry to push for processing or ''
---     id ('' for an empty                                    13 entry to push for approval or ''
---     stream)
+--   4 expected audit head,       ('' is not checked)         12 entry to push for processing or ''
+--     `<id> <hash>` ('' for                                  13 entry to push for approval or ''
+--     an empty stream)
 --   14 four counts `<audit> <fields> <removed> <queue>`, then that many strings of each:
 --     audit entry (field, value, ...), job fields (field, value, ...), fields to remove,
 --     queue entries to remove
@@ -74,14 +74,13 @@ if token ~= '' and redis.call('HGET', job, 'approval_token') ~= token then retur
 
 -- 6. The audit chain: its last entry must be the one that our record pins.
 local last = redis.call('XREVRANGE', audit, '+', '-', 'COUNT', 1)[1]
-if (last and last[1] or '') ~= head then
-  local hash, at = '', ''
-  for i = 1, last and #last[2] or 0, 2 do
-    if last[2][i] == 'hash' then hash = last[2][i + 1] end
-    if last[2][i] == 'at' then at = last[2][i + 1] end
-  end
-  return {'HEAD', last and last[1] or '', hash, at}
+local hash, at = '', ''
+for i = 1, last and #last[2] or 0, 2 do
+  if last[2][i] == 'hash' then hash = last[2][i + 1] end
+  if last[2][i] == 'at' then at = last[2][i + 1] end
 end
+local seen = last and last[1] .. ' ' .. hash or ''
+if seen ~= head then return {'HEAD', last and last[1] or '', hash, at} end
 
 -- 7. Permissions and memory, before anything is changed. An access rule or a full memory would
 -- otherwise stop the script half-way and leave the writes before it.
@@ -129,8 +128,8 @@ local function probe_by_running()
   if actual == 'absent' then
     probe('DEL', job); probe('HSET', job, 'f', 'v'); probe('DEL', job)
   elseif not deletes then
-    local old = redis.call('HGET', job, 'updated_at')
-    if old then probe('HSET', job, 'updated_at', old) end
+    local stored = redis.call('HGETALL', job)
+    probe('HSET', job, stored[1], stored[2])
     if #removed > 0 then probe('HDEL', job, nobody) end
   end
   for queue, pushed in pairs({[processing] = push_processing, [approval] = push_approval}) do

@@ -1,0 +1,203 @@
+"""Reading jobs: records with what surrounds them, ids by prefix, totals and queue entries."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobctl.errors import UnavailableError
+from jobctl.storage.redis_jobs import RedisJobStore
+from tests.servers.proxy import FaultProxy
+from tests.servers.redis_server import RedisServer
+from tests.storage.redis_under_test import (
+    AT,
+    SCORE,
+    RedisUnderTest,
+    open_store,
+    redis_under_test,
+)
+
+
+@pytest.fixture
+def under_test(any_redis: RedisServer, namespace: str) -> Iterator[RedisUnderTest]:
+    with redis_under_test(any_redis.url, namespace) as entered:
+        yield entered
+
+
+def test_a_job_is_read_with_expiry_score_and_deadline(under_test: RedisUnderTest) -> None:
+    under_test.write_job(ttl=500)
+    under_test.raw.zadd(under_test.keys.deadlines, {"job-1": SCORE + 60})
+    [record] = under_test.store.read(["job-1"]).records
+    assert record is not None
+    assert record.job.id == "job-1"
+    assert record.ttl is not None
+    assert timedelta(seconds=490) <= record.ttl <= timedelta(seconds=500)
+    assert record.indexed_at == AT
+    assert record.deadline == AT + timedelta(seconds=60)
+
+
+def test_what_does_not_surround_a_job_is_none(under_test: RedisUnderTest) -> None:
+    under_test.raw.hset(under_test.keys.job("job-1"), "status", "processing")
+    [record] = under_test.store.read(["job-1"]).records
+    assert record is not None
+    assert (record.ttl, record.indexed_at, record.deadline) == (None, None, None)
+
+
+def test_the_time_is_the_servers(under_test: RedisUnderTest) -> None:
+    seconds, microseconds = under_test.raw.time()
+    before = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+    now = under_test.store.read([]).now
+    assert before <= now <= before + timedelta(seconds=5)
+    assert now.tzinfo is UTC
+
+
+def test_records_come_in_the_order_asked_for_and_none_for_the_unknown(
+    under_test: RedisUnderTest,
+) -> None:
+    for name in ("a", "b"):
+        under_test.write_job(name)
+    records = under_test.store.read(["b", "nope", "a", "b"]).records
+    assert [record.job.id if record else None for record in records] == ["b", None, "a", "b"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 200])
+def test_reading_is_one_round_trip_however_many_are_asked_for(
+    under_test: RedisUnderTest, any_redis: RedisServer, count: int
+) -> None:
+    with FaultProxy(any_redis.url) as proxy:
+        store = open_store(proxy.url, under_test.keys)
+        store.read([])  # the connection is there
+        before = proxy.requests
+        store.read([f"job-{number}" for number in range(count)])
+        assert proxy.requests - before == 1 + 4 * count
+        store.close()
+
+
+def test_a_read_whose_reply_is_lost_is_made_again(
+    under_test: RedisUnderTest, any_redis: RedisServer
+) -> None:
+    under_test.write_job()
+    with FaultProxy(any_redis.url) as proxy:
+        store = open_store(proxy.url, under_test.keys)
+        proxy.drop_reply(matching=b"HGETALL", times=2)
+        assert store.read(["job-1"]).records[0] is not None
+        proxy.drop_reply(matching=b"HGETALL", times=9)
+        with pytest.raises(UnavailableError):
+            store.read(["job-1"])
+        store.close()
+
+
+@pytest.mark.parametrize("score", [1e13, 1e18, -1e18, float("inf"), float("-inf")])
+@pytest.mark.parametrize("place", ["index", "deadlines"])
+def test_an_absurd_score_of_a_foreign_service_breaks_nothing(
+    under_test: RedisUnderTest, place: str, score: float
+) -> None:
+    under_test.write_job()
+    under_test.raw.zadd(getattr(under_test.keys, place), {"job-1": score})
+    [record] = under_test.store.read(["job-1"]).records
+    assert record is not None
+    assert record.job.id == "job-1"
+
+
+def test_ids_and_values_that_are_not_utf_8_are_read(under_test: RedisUnderTest) -> None:
+    under_test.write_job("job-\udcff", team="\udcfe")
+    [record] = under_test.store.read(["job-\udcff"]).records
+    assert record is not None
+    assert record.job.extra["team"] == "\udcfe"
+    [page] = under_test.store.walk(since=None, until=None, after=None, page_size=9)
+    assert [entry.job.id for entry in page if entry.job] == ["job-\udcff"]
+    assert under_test.store.find("job-\udcff") == ("job-\udcff",)
+    assert under_test.store.queue_entries("job-\udcff") == ()
+
+
+def test_a_record_of_a_wrong_type_is_named_as_such(under_test: RedisUnderTest) -> None:
+    under_test.raw.set(under_test.keys.job("job-1"), "not a hash")
+    with pytest.raises(UnavailableError, match="wrong type"):
+        under_test.store.read(["job-1"])
+
+
+def test_an_id_is_found_by_its_beginning(under_test: RedisUnderTest) -> None:
+    under_test.raw.zadd(under_test.keys.index, {f"{n:04}-job": n for n in range(3000)})
+    assert under_test.store.find("0042-job") == ("0042-job",)
+    assert under_test.store.find("0042") == ("0042-job",)
+    assert under_test.store.find("4242") == ()
+    assert under_test.store.find("job") == ()
+    several = under_test.store.find("004")
+    assert len(several) == 2
+    assert all(one.startswith("004") for one in several)
+
+
+@pytest.mark.parametrize("prefix", ["*", "job?", "job[12]", "job\\"])
+def test_a_pattern_is_not_a_beginning(under_test: RedisUnderTest, prefix: str) -> None:
+    under_test.raw.zadd(under_test.keys.index, {"job1": 1, "job2": 2})
+    assert under_test.store.find(prefix) == ()
+
+
+def test_the_total_counts_since_inclusive_and_until_exclusive(under_test: RedisUnderTest) -> None:
+    under_test.raw.zadd(under_test.keys.index, {"a": SCORE - 1, "b": SCORE, "c": SCORE + 1})
+    store = under_test.store
+    assert store.total() == 3
+    assert store.total(since=AT) == 2
+    assert store.total(until=AT) == 1
+    assert store.total(since=AT, until=AT) == 0
+    assert store.total(since=AT, until=AT + timedelta(microseconds=1)) == 1
+    assert store.total(since=AT + timedelta(microseconds=1)) == 1
+
+
+def entries_around(store: RedisJobStore, under_test: RedisUnderTest, before: int) -> list[str]:
+    queue = under_test.keys.approval_queue
+    mine = [json.dumps({"job_id": "job-1", "n": number}) for number in range(2)]
+    foreign = [json.dumps({"job_id": f"job-{number}"}) for number in range(10, 10 + before)]
+    under_test.raw.rpush(queue, *foreign, mine[0], "job-1", "{", mine[1])
+    return mine
+
+
+@pytest.mark.parametrize("before", [1, 496, 498, 499, 500, 501, 999, 1000, 2500])
+def test_queue_entries_are_found_wherever_they_are_in_a_long_queue(
+    under_test: RedisUnderTest, before: int
+) -> None:
+    mine = entries_around(under_test.store, under_test, before)
+    assert list(under_test.store.queue_entries("job-1")) == mine
+
+
+def test_both_queues_are_searched(under_test: RedisUnderTest) -> None:
+    keys, raw = under_test.keys, under_test.raw
+    raw.lpush(keys.approval_queue, '{"job_id": "job-1", "q": "a"}')
+    raw.lpush(keys.processing_queue, '{"job_id": "job-1", "q": "p"}')
+    found = under_test.store.queue_entries("job-1")
+    assert sorted(json.loads(entry)["q"] for entry in found) == ["a", "p"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "job-1",
+        '"job-1"',
+        '["job-1"]',
+        '{"job_id": "job-10"}',
+        '{"job_id": ["job-1"]}',
+        '{"other": "job-1"}',
+        '{"job_id": "job-1"',
+        '{"job_id": "job-2", "s3_key": "temp/job-1.pdf"}',
+        "[" * 50_000 + "job-1",
+        "\udcffjob-1",
+        "",
+    ],
+)
+def test_an_entry_that_only_mentions_the_job_is_not_its_own(
+    under_test: RedisUnderTest, entry: str
+) -> None:
+    under_test.raw.lpush(under_test.keys.processing_queue, entry)
+    assert under_test.store.queue_entries("job-1") == ()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [r'{"job_id": "j\u006fb-1"}', '{"job_id" : "job-1"}', '{"x": "\\u00e9", "job_id": "job-1"}'],
+)
+def test_an_entry_is_recognised_however_its_json_is_written(
+    under_test: RedisUnderTest, entry: str
+) -> None:
+    under_test.raw.lpush(under_test.keys.processing_queue, entry)
+    assert under_test.store.queue_entries("job-1") == (entry,)
