@@ -28,11 +28,12 @@ def open_document(
     if s3_key is not None:
         yield _checked_key(s3_key)
     elif file == "-":
-        with _spooled_stdin() as body:
+        with _spooled(_stdin()) as body:
             yield _described(body, name)
     else:
-        with _opened(Path(file or "")) as body:
-            yield _described(body, Path(file or "").name)
+        path = Path(file or "")
+        with _opened(path) as opened, _seekable(opened) as body:
+            yield _described(body, path.name)
 
 
 def _checked_key(key: str) -> str:
@@ -54,18 +55,36 @@ def _opened(path: Path) -> BinaryIO:
             f"this user may not read {path}", hint="check the file's permissions"
         ) from None
     except OSError as error:
-        raise NotFoundError(f"cannot read {path}: {error.strerror}") from error
+        raise NotFoundError(
+            f"cannot read {path}: {error.strerror}", hint="check the path"
+        ) from error
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise InvalidUsageError("standard input is closed", hint="name a file")
+    if sys.stdin.isatty():
+        sys.stderr.write("jobctl: reading the document from the terminal; end it with Ctrl-D\n")
+    return sys.stdin.buffer
 
 
 @contextmanager
-def _spooled_stdin() -> Iterator[BinaryIO]:
+def _seekable(opened: BinaryIO) -> Iterator[BinaryIO]:
+    """*opened* itself, or a copy of what can be read only once, such as a pipe."""
+    if opened.seekable():
+        yield opened
+        return
+    with _spooled(opened) as body:
+        yield body
+
+
+@contextmanager
+def _spooled(source: BinaryIO) -> Iterator[BinaryIO]:
     from shutil import copyfileobj
     from tempfile import SpooledTemporaryFile
 
-    if sys.stdin.isatty():
-        sys.stderr.write("jobctl: reading the document from the terminal; end it with Ctrl-D\n")
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
-        copyfileobj(sys.stdin.buffer, body, _CHUNK)
+        copyfileobj(source, body, _CHUNK)
         yield body  # type: ignore[misc] # a SpooledTemporaryFile reads, seeks and tells like a file
 
 

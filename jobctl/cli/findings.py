@@ -19,13 +19,18 @@ def read_findings(path: Path) -> list[dict[str, Any]]:
         score: float = Field(ge=0, le=1)
         text: str
 
+    known = Finding.model_fields
     try:
         found = TypeAdapter(list[Finding]).validate_json(path.read_bytes())
     except OSError as error:
-        raise NotFoundError(f"cannot read {path}: {error.strerror}") from error
+        raise NotFoundError(
+            f"cannot read {path}: {error.strerror}", hint="check the path"
+        ) from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        # A name that is none of ours may be anything, even a piece of the document.
+        parts = [one if isinstance(one, int) or one in known else "…" for one in first["loc"]]
+        where = ".".join(map(str, parts)) or "the file"
         # `from None`: the validation error quotes the findings.
         raise InvalidUsageError(
             f"{path}: {where}: {first['type'].replace('_', ' ')}",

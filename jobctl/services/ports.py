@@ -177,6 +177,9 @@ class JobStore(Protocol):
     def queue_entries(self, job_id: str) -> Sequence[str]:
         """The raw entries of both queues that belong to the job."""
 
+    def unreadable(self, fields: Mapping[str, object]) -> Sequence[str]:
+        """What of *fields* could not be read back once it is stored, a sentence each."""
+
     def apply(self, mutation: Mutation) -> Applied:
         """Apply the change exactly once, however often the reply is lost.
 

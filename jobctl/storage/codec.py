@@ -35,6 +35,20 @@ def encode(values: Mapping[str, object]) -> dict[str, str]:
     return {name: encode_field(name, value) for name, value in values.items()}
 
 
+def unreadable(values: Mapping[str, object]) -> tuple[str, ...]:
+    """The problems that `decode` would name for *values*; the values are not repeated."""
+    problems = []
+    for name, raw in encode(values).items():
+        try:
+            if name in _PARSED:
+                _PARSED[name][1](raw)
+        except _ReadError as error:
+            problems.append(f"{name} {error}")
+    if "pii_findings" in values:
+        _findings(encode(values), problems)
+    return tuple(problems)
+
+
 class _ReadError(ValueError):
     """Why a stored value cannot be read; the text never repeats the value."""
 
@@ -185,7 +199,7 @@ def _findings(
         found = _json(raw)
     except _ReadError:
         found = None
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+    if not isinstance(found, list) or not all(map(_is_finding, found)):
         problems.append("pii_findings is not a list of findings")
         count = len(found) if isinstance(found, list) else 0
         return PiiFindings(count=count, entity_types={}, readable=False), _WITHHOLD
@@ -195,6 +209,13 @@ def _findings(
         types[name] = types.get(name, 0) + 1
     summary = PiiFindings(count=len(found), entity_types=dict(sorted(types.items())))
     return summary, redactor_for(found, [token] if token else [])
+
+
+def _is_finding(item: object) -> bool:
+    """Whether all that must be masked is where it is looked for."""
+    if not isinstance(item, dict) or not isinstance(item.get("text"), str):
+        return False
+    return isinstance(item.get("entity_type", ""), str)
 
 
 def _decision(parsed: Any, redactor: Redactor) -> Decision:

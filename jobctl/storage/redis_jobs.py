@@ -3,10 +3,11 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from jobctl.domain.job import Job
 from jobctl.domain.moments import from_unix
 from jobctl.errors import JobctlError
 from jobctl.services.ports import (
@@ -17,7 +18,7 @@ from jobctl.services.ports import (
     Position,
     Reading,
 )
-from jobctl.storage.codec import decode
+from jobctl.storage.codec import decode, unreadable
 from jobctl.storage.keys import Keys, wire
 from jobctl.storage.redis_errors import translated
 from jobctl.storage.redis_mutation import MutationScript
@@ -63,15 +64,16 @@ class RedisJobStore:
     def _record(
         self,
         job_id: str,
-        stored: dict[str, str],
+        stored: Any,
         ttl: int,
         score: float | None,
         deadline: float | None,
     ) -> JobRecord | None:
-        if not stored:
+        job = _job(job_id, stored)
+        if job is None:
             return None
         return JobRecord(
-            job=decode(job_id, stored),
+            job=job,
             ttl=timedelta(seconds=ttl) if ttl >= 0 else None,
             indexed_at=None if score is None else from_unix(score),
             deadline=None if deadline is None else from_unix(deadline),
@@ -81,17 +83,18 @@ class RedisJobStore:
         found: dict[str, None] = {}
         cursor = 0
         while True:
-            with translated(self._server):
-                cursor, members = self._client.zscan(
+            cursor, members = self._one(
+                lambda pipe, cursor=cursor: pipe.zscan(  # type: ignore[misc] # bound above
                     self._keys.index, cursor, match=f"{prefix}*", count=1000
                 )
+            )
             found |= dict.fromkeys(member for member, _score in members)
             if cursor == 0 or len(found) > 1:
                 return tuple(found)[:2]
 
     def total(self, *, since: datetime | None = None, until: datetime | None = None) -> int:
-        with translated(self._server):
-            return int(self._client.zcount(self._keys.index, *_bounds(since, until)))
+        bounds = _bounds(since, until)
+        return int(self._one(lambda pipe: pipe.zcount(self._keys.index, *bounds)))
 
     def walk(
         self,
@@ -121,7 +124,7 @@ class RedisJobStore:
 
             *stored, following = self._pipelined(ask)
             yield [
-                Entry(position=place, job=decode(place.job_id, fields) if fields else None)
+                Entry(position=place, job=_job(place.job_id, fields))
                 for place, fields in zip(places, stored, strict=True)
             ]
             places = self._following(_positions(following), last, lowest, page_size)
@@ -177,12 +180,18 @@ class RedisJobStore:
     def _pages_of(self, queue: str) -> Iterator[str]:
         start = 0
         while True:
-            with translated(self._server):
-                page: list[str] = self._client.lrange(queue, start, start + _QUEUE_PAGE - 1)
+            page: list[str] = self._one(
+                lambda pipe, start=start: pipe.lrange(  # type: ignore[misc] # bound above
+                    queue, start, start + _QUEUE_PAGE - 1
+                )
+            )
             yield from page
             if len(page) < _QUEUE_PAGE:
                 return
             start += _QUEUE_PAGE
+
+    def unreadable(self, fields: Mapping[str, object]) -> Sequence[str]:
+        return unreadable(fields)
 
     def apply(self, mutation: Mutation) -> Applied:
         (outcome,) = self.apply_all([mutation])
@@ -193,8 +202,14 @@ class RedisJobStore:
     def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
         return self._mutate.apply_all(mutations)
 
-    def _pipelined(self, ask: "Callable[[Pipeline], None]") -> list[Any]:
-        """One round trip of reads; a lost connection is tried again, since reading is harmless."""
+    def _one(self, ask: "Callable[[Pipeline], object]") -> Any:
+        return self._pipelined(ask)[0]
+
+    def _pipelined(self, ask: "Callable[[Pipeline], object]") -> list[Any]:
+        """One round trip of reads; a lost connection is tried again, since reading is harmless.
+
+        A record of a wrong type is an answer among the others, see `_job`; other errors raise.
+        """
         from redis import exceptions
 
         for attempt in range(_READ_ATTEMPTS):
@@ -203,7 +218,7 @@ class RedisJobStore:
                 ask(pipe)
                 started = time.monotonic()
                 try:
-                    answers: list[Any] = pipe.execute()
+                    answers: list[Any] = pipe.execute(raise_on_error=False)
                 except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
                     passing = type(error) in (
                         exceptions.ConnectionError,
@@ -212,11 +227,26 @@ class RedisJobStore:
                     if not passing or attempt + 1 == _READ_ATTEMPTS:
                         raise
                 else:
+                    _raise_unless_about_one_record(answers)
                     spent = (time.monotonic() - started) * 1000
                     _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
                     return answers
             time.sleep(0.05 * 4**attempt)
         raise AssertionError("unreachable")
+
+
+def _raise_unless_about_one_record(answers: Sequence[Any]) -> None:
+    alone = len(answers) == 1
+    for answer in answers:
+        if isinstance(answer, Exception) and (alone or "WRONGTYPE" not in str(answer)):
+            raise answer
+
+
+def _job(job_id: str, stored: Any) -> Job | None:
+    """The job that HGETALL answered with: None for no record, an unreadable one for an error."""
+    if isinstance(stored, Exception):
+        return Job(id=job_id, problems=("the record is not a hash",))
+    return decode(job_id, stored) if stored else None
 
 
 def _bounds(since: datetime | None, until: datetime | None) -> tuple[str, str]:
