@@ -29,7 +29,7 @@ _jobctl_option() {
         status:--columns) source=list choices='id status name type priority progress updated created started completed expires user org creator phase size pages pii confidence key task summary' ;;
         status:-o|status:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         status:--context) source=contexts ;;
-        list:-s|list:--status) source=list choices='queued pii_scanning awaiting_approval processing_queued waiting_for_remote_worker processing completed failed denied cancelled' ;;
+        list:-s|list:--status) source=list choices='queued pii_scanning awaiting_approval processing_queued waiting_for_remote_worker processing completed failed denied cancelled active terminal' ;;
         list:--since) source=nothing ;;
         list:--until) source=nothing ;;
         list:--older) source=nothing ;;

@@ -93,7 +93,7 @@ complete -c jobctl -n '__jobctl_in status' -s o -l output -r -f -a 'table wide j
 complete -c jobctl -n '__jobctl_in status' -l context -r -f -a '(__jobctl_contexts)' -d 'The context of the configuration.'
 complete -c jobctl -n '__jobctl_in status' -s q -l quiet -d 'No notes on stderr.'
 complete -c jobctl -n '__jobctl_in status' -s h -l help -d 'Show this message and exit.'
-complete -c jobctl -n '__jobctl_in list' -s s -l status -r -f -a '(__jobctl_list queued pii_scanning awaiting_approval processing_queued waiting_for_remote_worker processing completed failed denied cancelled)' -d 'Only these statuses; also active and terminal.'
+complete -c jobctl -n '__jobctl_in list' -s s -l status -r -f -a '(__jobctl_list queued pii_scanning awaiting_approval processing_queued waiting_for_remote_worker processing completed failed denied cancelled active terminal)' -d 'Only these statuses; also active and terminal.'
 complete -c jobctl -n '__jobctl_in list' -l since -r -f -d 'Changed at or after: a moment, a date, or 7d ago.'
 complete -c jobctl -n '__jobctl_in list' -l until -r -f -d 'Changed before; as --since.'
 complete -c jobctl -n '__jobctl_in list' -l older -r -f -d 'Not changed for this long, such as 30d.'

@@ -50,7 +50,9 @@ def select_context(
             hint="settings stand below [contexts.NAME], beside current_context at the top",
         )
     contexts = document.get("contexts", {})
-    name = wanted or document.get("current_context")
+    current = document.get("current_context")
+    _check_shape(contexts, current, path)
+    name = wanted or current
     if name is None:
         return None, {}
     if name not in contexts:
@@ -60,6 +62,18 @@ def select_context(
         raise BadConfigurationError(f"no context {name} in {path}", hint=f"there is: {known}")
     _check_names(contexts[name], known_settings, f"{path}: context {name}")
     return name, cast("Mapping[str, Any]", contexts[name])
+
+
+def _check_shape(contexts: object, current: object, path: Path) -> None:
+    tables = contexts.values() if isinstance(contexts, dict) else [contexts]
+    if not all(isinstance(table, dict) for table in tables):
+        raise BadConfigurationError(
+            f"{path}: contexts must be tables", hint="write [contexts.NAME] and settings below it"
+        )
+    if not isinstance(current, str | None):
+        raise BadConfigurationError(
+            f"{path}: current_context must be a text", hint='such as current_context = "staging"'
+        )
 
 
 def _check_names(settings: Mapping[str, Any], known: Collection[str], where: str) -> None:

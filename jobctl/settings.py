@@ -5,6 +5,7 @@ Every setting has the environment variable `JOBCTL_<NAME>` and a key in a contex
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -157,7 +158,7 @@ def environment_name(setting: str) -> str:
     return ENVIRONMENT_PREFIX + setting.upper()
 
 
-def shown_value(value: object) -> str | None:
+def shown_value(name: str, value: object) -> str | None:
     """A setting as `config` shows it: durations in units, no password of a URL."""
     if value is None:
         return None
@@ -165,7 +166,7 @@ def shown_value(value: object) -> str | None:
         return "true" if value else "false"
     if isinstance(value, timedelta):
         return format_duration(value)
-    return _without_password(str(value))
+    return _without_password(str(value)) if name.endswith("_url") else str(value)
 
 
 def resolve(
@@ -243,9 +244,17 @@ def default_data_directory(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "jobctl"
 
 
-def _without_password(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    if not separator or not at or ":" not in credentials:
-        return text
-    return f"{scheme}://{credentials.partition(':')[0]}:***@{place}"
+_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+]*)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?"
+    r"(?P<rest>[A-Za-z0-9.,:_\[\]-]*(?:/[^?#@]*)?(?:\?(?:&?(?:db|ssl_[a-z_]+)=[^&#@]*)*)?)"
+)
+
+
+def _without_password(url: str) -> str:
+    """*url* with `***` for its password; hidden altogether where it is not clear what is one."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return "(malformed, hidden)"
+    user = found["user"] or ""
+    credentials = f"{user}:***@" if found["password"] is not None else f"{user}@" if user else ""
+    return f"{found['scheme']}://{credentials}{found['rest']}"

@@ -1,5 +1,6 @@
 """The root of the command line: its options and the table of its subcommands."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,8 +40,18 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _answer_completions() -> None:
+    """Register Typer's shells, which `add_completion=False` leaves out together with the options
+    that would edit a person's shell configuration."""
+    from typer import _completion_classes
+
+    # Our help has no markup, and its own way to remove markup imports Rich.
+    _completion_classes._sanitize_help_text = lambda text: text
+    _completion_classes.completion_init()
+
+
+def _show_version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
         typer.echo(f"jobctl {__version__}")
         raise typer.Exit
 
@@ -135,4 +146,6 @@ def root(
 
 def build() -> Any:
     """The command tree; `main` runs it and `jobctl.manual` reads it."""
+    if "_JOBCTL_COMPLETE" in os.environ:
+        _answer_completions()
     return get_command(app)

@@ -228,7 +228,7 @@ class Session:
             items=tuple(
                 SettingInForce(
                     name=name,
-                    value=shown_value(getattr(resolved.settings, name)),
+                    value=shown_value(name, getattr(resolved.settings, name)),
                     origin=resolved.origins[name],
                     purpose=purpose,
                 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.params import key_value
+from jobctl.cli.params import key_value, priority_name
 from jobctl.domain.job import Priority
 from jobctl.domain.moments import parse_duration, parse_moment
 from jobctl.domain.queries import JobFilter
@@ -17,7 +17,7 @@ _STATUSES = [status.value for status in JobStatus]
 
 
 def _complete_status(incomplete: str) -> list[str]:
-    return [name for name in _STATUSES if name.startswith(incomplete)]
+    return [name for name in (*_STATUSES, "active", "terminal") if name.startswith(incomplete)]
 
 
 def _complete_priority(incomplete: str) -> list[str]:
@@ -89,17 +89,19 @@ def build_filter(
     fields: Sequence[str] | None,
     now: datetime,
 ) -> JobFilter:
-    known, unknown = _statuses(_listed(statuses))
+    names = _listed(statuses)
+    known, unknown = _statuses(names)
     if older and until:
         raise InvalidUsageError("--older and --until exclude each other")
     latest = now - parse_duration(older) if older else None
     return JobFilter(
         statuses=known,
         unknown_statuses=unknown,
+        any_unknown_status="active" in names,
         since=parse_moment(since, now=now) if since else None,
         until=parse_moment(until, now=now) if until else latest,
         types=frozenset(_listed(types)),
-        priorities=frozenset(_listed(priorities)),
+        priorities=frozenset(priority_name(one).lower() for one in _listed(priorities)),
         users=frozenset(_listed(users)),
         organizations=frozenset(_listed(organizations)),
         name=name,

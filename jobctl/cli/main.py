@@ -1,5 +1,6 @@
 """The root boundary: turns whatever happens into output, one message and an exit code."""
 
+import errno
 import os
 import signal
 import sys
@@ -9,6 +10,8 @@ from typing import Any, NoReturn
 
 from jobctl.errors import ExitCode, InvalidUsageError, JobctlError
 
+_OUTPUT_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 class _Terminated(BaseException):
     """SIGTERM, as an exception, so that `finally` runs and the embedded store is released."""
@@ -16,6 +19,7 @@ class _Terminated(BaseException):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run *arguments* (without the program's name) and return the exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
@@ -30,6 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, previous)
 
 
+def _open_closed_streams() -> None:
+    """A caller may close stdout or stderr; what would go there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # For the life of the process.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
 def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
 
@@ -42,7 +54,14 @@ def _run(arguments: list[str]) -> int:
         code = _dispatch(arguments, invocation)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _reader_went_away()
+        _discard_output()
+        return int(ExitCode.DONE)
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILURES:
+            return _defect(error, debug=invocation.debug)
+        _discard_output()
+        sys.stderr.write(f"jobctl: cannot write the output: {error.strerror}\n")
+        return int(ExitCode.PARTIAL)
     except JobctlError as error:
         return _fail(error, invocation, arguments)
     except Exception as error:  # noqa: BLE001 - the root boundary: what is left is a defect
@@ -59,6 +78,11 @@ def _dispatch(arguments: list[str], invocation: Any) -> int:
 
     try:
         answer = build().main(arguments, prog_name="jobctl", standalone_mode=False, obj=invocation)
+    except SystemExit as leaving:
+        # Typer ends the process like this when it cannot write its help to a closed pipe.
+        if leaving.code == 1 and "_JOBCTL_COMPLETE" not in os.environ:
+            raise BrokenPipeError from leaving
+        raise
     except Exception as error:
         ours = _in_our_terms(error)
         if ours is None:
@@ -77,7 +101,10 @@ def _in_our_terms(error: Exception) -> BaseException | None:
         where = getattr(error, "ctx", None)
         path = where.command_path if where else "jobctl"
         message = error.format_message().rstrip(".")
-        return InvalidUsageError(message[:1].lower() + message[1:], hint=f"see {path} --help")
+        hint = f"see {path} --help"
+        if path == "jobctl" and "option" in message:
+            hint = "options of a command stand behind its name; " + hint
+        return InvalidUsageError(message[:1].lower() + message[1:], hint=hint)
     return KeyboardInterrupt() if isinstance(error, typer.Abort) else None
 
 
@@ -112,6 +139,8 @@ def _wants_json(invocation: Any, arguments: list[str]) -> bool:
     except JobctlError:
         pass
     joined = " ".join(arguments)
+    if os.environ.get("JOBCTL_OUTPUT") in ("json", "jsonl") and "-o" not in joined:
+        return True
     return any(f"{flag}{name}" in f"{joined} " for flag in _OUTPUT_FLAGS for name in _JSON_NAMES)
 
 
@@ -139,7 +168,6 @@ def _print_traceback(error: BaseException) -> None:
     traceback.print_exception(error, file=sys.stderr)
 
 
-def _reader_went_away() -> int:
-    """`| head` has seen enough. What is still buffered must not fail again at exit."""
+def _discard_output() -> None:
+    """`| head` has seen enough, or the disk is full: what is buffered must not fail at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(ExitCode.DONE)

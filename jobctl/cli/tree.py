@@ -113,7 +113,8 @@ class LazyGroup(TyperGroup):
             formatter.write_dl(list(self.summaries.items()))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in self.summaries and not args[0].startswith("-"):
+        named = bool(args) and not args[0].startswith("-")
+        if named and args[0] not in self.summaries and not ctx.resilient_parsing:
             raise InvalidUsageError(
                 f"no command {args[0]}", hint=_suggestion(args[0], list(self.summaries))
             )

@@ -6,6 +6,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from jobctl.domain.job import Job
+from jobctl.domain.moments import format_rfc3339
 from jobctl.domain.status import JobStatus
 
 
@@ -16,6 +17,7 @@ class JobFilter:
 
     statuses: frozenset[JobStatus] = frozenset()
     unknown_statuses: frozenset[str] = frozenset()
+    any_unknown_status: bool = False
     since: datetime | None = None
     until: datetime | None = None
     types: frozenset[str] = frozenset()
@@ -31,6 +33,7 @@ class JobFilter:
         return bool(
             self.statuses
             or self.unknown_statuses
+            or self.any_unknown_status
             or self.types
             or self.priorities
             or self.users
@@ -48,14 +51,15 @@ class JobFilter:
             and _one_of(self.users, job.user_id)
             and _one_of(self.organizations, job.organization_id)
             and (self.name is None or fnmatchcase((job.name or "").lower(), self.name.lower()))
-            and all(_field(job, name) == value for name, value in self.fields.items())
+            and all(value in _texts(job, name) for name, value in self.fields.items())
         )
 
     def _admits_status(self, job: Job) -> bool:
-        if not self.statuses and not self.unknown_statuses:
+        if not (self.statuses or self.unknown_statuses or self.any_unknown_status):
             return True
         if job.status is None:
-            return (job.raw_status or "").lower() in self.unknown_statuses
+            stored = (job.raw_status or "").lower()
+            return self.any_unknown_status or stored in self.unknown_statuses
         return job.status in self.statuses
 
 
@@ -63,21 +67,28 @@ def _one_of(wanted: frozenset[str], actual: str | None) -> bool:
     return not wanted or (actual is not None and actual.lower() in wanted)
 
 
-def _field(job: Job, name: str) -> str | None:
-    """A field as text, by its stored name; secrets and PII compare unequal to everything."""
+def _texts(job: Job, name: str) -> tuple[str, ...]:
+    """The spellings of a field by its stored name; secrets and PII equal nothing."""
     if name in job.extra:
-        return job.extra[name]
-    known = {"status": job.shown_status, "job_id": job.id}
-    value = known.get(name) or (getattr(job, name, None) if name in _COMPARABLE else None)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return value.isoformat() if isinstance(value, datetime) else _as_text(value)
+        return (job.extra[name],)
+    if name == "status":
+        return (job.shown_status, job.raw_status or "")
+    attribute = {"job_id": "id", "job_type": "document_type"}.get(name, name)
+    value = getattr(job, attribute, None) if attribute in _COMPARABLE else None
+    return () if value is None else _spellings(value)
 
 
-def _as_text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _spellings(value: object) -> tuple[str, ...]:
+    match value:
+        case bool():
+            return (str(value).lower(),)
+        case float():
+            return (str(value), f"{value:g}")
+        case tuple():
+            return (",".join(value),)
+        case datetime():
+            return (value.isoformat(), format_rfc3339(value))
+    return (str(value),)
 
 
 _COMPARABLE = frozenset(Job.__dataclass_fields__) - {

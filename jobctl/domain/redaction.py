@@ -75,5 +75,6 @@ def redactor_for(findings: Iterable[Mapping[str, Any]], secrets: Iterable[str]) 
 
 
 def _spellings(text: str) -> set[str]:
-    """*text* as it is, and as it stands in JSON that somebody stored as text."""
-    return {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    """*text* as it is, and as it stands in JSON or in a Python message stored as text."""
+    quoted = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    return {text, *quoted, text.encode("unicode_escape").decode("ascii")}

@@ -116,7 +116,7 @@ def _meaning(parameter: Parameter) -> str:
 def _settings() -> Iterator[Item]:
     defaults = Settings()
     for name, purpose in PURPOSES.items():
-        value = shown_value(getattr(defaults, name))
+        value = shown_value(name, getattr(defaults, name))
         default = "" if value is None else f" Default: `{value}`."
         yield Item(tag=f"`{name}`", text=purpose + default)
 

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from jobctl.domain.job import Decision, Job
 from jobctl.domain.moments import format_duration
+from jobctl.domain.status import JobStatus
 from jobctl.render import times
 from jobctl.render.columns import Moments, status_style
 from jobctl.render.sanitise import clean
@@ -73,8 +74,9 @@ def _lines(details: JobDetails, moments: Moments) -> Iterator[Line]:
     yield from _document(job)
     yield from _approval(job, moments)
     yield from _outcome(details)
-    owners = (("user", job.user_id), ("organization", job.organization_id), ("by", job.created_by))
+    owners = (("user", job.user_id), ("organization", job.organization_id))
     yield Line(label="Owner", value=", ".join(f"{name} {who}" for name, who in owners if who))
+    yield Line(label="Created by", value=job.created_by)
     yield Line(label="Celery task", value=job.celery_task_id)
     yield Line(label="Kept for", value=format_duration(details.ttl) if details.ttl else None)
     for name, value in job.extra.items():
@@ -127,7 +129,7 @@ def _approval(job: Job, moments: Moments) -> Iterator[Line]:
         counts = ", ".join(f"{name} {count}" for name, count in job.pii.entity_types.items())
         found = f"{job.pii.count} findings" + (f" ({counts})" if counts else "")
         yield Line(label="PII", value=found if job.pii.readable else "findings are unreadable")
-    if job.approval_expires_at is not None:
+    if job.approval_expires_at is not None and job.status is JobStatus.AWAITING_APPROVAL:
         yield Line(label="Approval until", value=_both(job.approval_expires_at, moments))
     yield Line(label="Approval", value=_decision(job.approval_decision, moments))
     yield Line(label="Denial", value=_decision(job.denial_decision, moments))

@@ -98,7 +98,7 @@ def create(
         applied = jobs.apply(_mutation(request, key, reading.now, policy))
     except OutcomeUnknownError:
         raise  # the record may be there, so its document must be
-    except JobctlError as error:
+    except BaseException as error:
         winner = _withdraw(request, key, jobs, objects, policy, uploaded=uploaded)
         if winner is None or not isinstance(error, ConflictError):
             raise
@@ -175,6 +175,10 @@ def _withdraw(
     job = record.job if record else None
     if uploaded and (job is None or job.s3_key != key):
         objects.delete(policy.documents_bucket, [key])
+        late = jobs.read([request.job_id]).records[0]
+        if late is not None and late.job.s3_key == key:
+            # A record that was on its way when we were interrupted: it needs its document.
+            _upload(request, key, objects, policy)
     return job
 
 
@@ -230,15 +234,18 @@ def _read_back(request: CreateJob, jobs: JobStore) -> Job | None:
 
 def _preview(request: CreateJob, key: str, now: datetime) -> Job:
     """The job as it would be (dry run), or was before a worker was faster than our read."""
+    stored = _stored_fields(request, key, now)
+    values = {name: stored[name] for name in _PREVIEWED & stored.keys()}
     return Job(
         id=request.job_id,
         status=request.status,
         raw_status=request.status.value,
-        s3_key=key,
-        created_at=now,
-        updated_at=now,
-        created_by=request.actor,
+        ocr_languages=tuple(filter(None, str(stored.get("ocr_languages", "")).split(","))),
+        **values,  # type: ignore[arg-type] # the attributes have the types that create stores
     )
+
+
+_PREVIEWED = frozenset(Job.__dataclass_fields__) - {"status", "ocr_languages"}
 
 
 def _answer(

@@ -79,14 +79,14 @@ class _Deletion:
         reading = self._jobs.read([job_id])
         record = _deletable(job_id, reading.records[0])
         job = record.job
+        # Listed before anything is recorded: a bucket that does not answer changes nothing.
+        owned = list(self._owned(job))
         if self._request.dry_run:
-            found = sum(1 for _ in self._owned(job))
-            return _operation(
-                job, changed=False, notes=(f"would delete {counted(found, 'object')}",)
-            )
+            would = f"would delete {counted(len(owned), 'object')}"
+            return _operation(job, changed=False, notes=(would,))
         if job.cleanup_state != DELETING:
             self._jobs.apply(self._intent(job, reading.now))
-        deleted, versions_stay = self._delete_objects(job)
+        deleted, versions_stay = self._delete_objects(job, owned)
         op_id = self._request.new_op_id()
         self._jobs.apply(self._removal(job, reading.now, op_id, deleted))
         notes = (f"{counted(deleted, 'object')} deleted", *versions_stay, *self._left_behind(job))
@@ -105,10 +105,12 @@ class _Deletion:
                     if family.owns(found.key, s3_key=job.s3_key):
                         yield bucket, found.key
 
-    def _delete_objects(self, job: Job) -> tuple[int, tuple[str, ...]]:
+    def _delete_objects(
+        self, job: Job, owned: Sequence[tuple[str, str]]
+    ) -> tuple[int, tuple[str, ...]]:
         """How many were deleted, and a note for each bucket that keeps their data as versions."""
         by_bucket: dict[str, list[str]] = {}
-        for bucket, key in self._owned(job):
+        for bucket, key in owned:
             by_bucket.setdefault(bucket, []).append(key)
         deleted = 0
         notes = []

@@ -59,12 +59,14 @@ class JobListing:
                 self.shown += 1
                 yield _job(entry)
             return
+        last: Position | None = None
         for entry in matching:
-            self.shown += 1
-            if self.shown == self._request.limit:
-                self.next_cursor = _cursor_behind(entry.position)
-                yield _job(entry)
+            if last is not None and self.shown == self._request.limit:
+                # One more was looked for: a list that just fits has no cursor.
+                self.next_cursor = _cursor_behind(last)
                 return
+            self.shown += 1
+            last = entry.position
             yield _job(entry)
 
     @property
@@ -80,7 +82,7 @@ class JobListing:
             since=self._request.filter.since,
             until=self._request.filter.until,
             after=self._after,
-            page_size=min(limit, PAGE_SIZE) if self.total is not None else PAGE_SIZE,
+            page_size=min(limit + 1, PAGE_SIZE) if self.total is not None else PAGE_SIZE,
         )
         for page in pages:
             yield from page

@@ -59,6 +59,8 @@ class UpdatePolicy:
 def update(request: UpdateJob, *, jobs: JobStore, policy: UpdatePolicy) -> OperationList:
     """Exactly one change or none; the status it is based on is checked again in the same step."""
     _refuse_protected(request)
+    for problem in jobs.unreadable(request.fields):
+        raise InvalidUsageError(f"{problem}; it was not stored", job_id=request.job_id)
     try:
         operation = _update(request, jobs, policy)
     except JobctlError as error:
@@ -108,6 +110,7 @@ def _check_status(request: UpdateJob, job: Job) -> None:
     if request.expect_status is not None and job.status is not request.expect_status:
         raise ConflictError(
             f"job {job.id} is {job.shown_status}, not {request.expect_status}",
+            hint="nothing was changed; look at its status, then decide again",
             job_id=job.id,
         )
     if request.status is None or request.status is job.status:

@@ -53,12 +53,10 @@ def parse_redis_url(
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    except ValueError as error:
-        raise BadConfigurationError("redis_url is not a URL", hint=_URL_HINT) from error
+    except ValueError:
+        raise BadConfigurationError("redis_url is not a URL", hint=_URL_HINT) from None
     if parts.scheme not in SCHEMES:
-        raise BadConfigurationError(
-            f"redis_url has the unknown scheme {parts.scheme or '(none)'}", hint=_URL_HINT
-        )
+        raise BadConfigurationError("redis_url has an unknown scheme", hint=_URL_HINT)
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     secret = _read_password(password_file) if password_file else unquote(password)
@@ -94,10 +92,11 @@ def _addresses(hosts: str, scheme: str) -> tuple[tuple[str, int], ...]:
         try:
             one = urlsplit(f"//{place}")
             found.append((one.hostname or "localhost", one.port or _DEFAULT_PORTS[scheme]))
-        except ValueError as error:
+        except ValueError:
+            # The cause would quote what may be a password.
             raise BadConfigurationError(
-                f"redis_url has a malformed address: {place}", hint=_URL_HINT
-            ) from error
+                "redis_url has a malformed address", hint=_URL_HINT
+            ) from None
     return tuple(found)
 
 
@@ -112,17 +111,16 @@ def _path_meaning(parts: SplitResult, options: dict[str, str]) -> tuple[int, str
         service, database = "", "" if parts.scheme == "unix" else tail
     database = options.pop("db", database) or "0"
     if not database.isdigit():
-        raise BadConfigurationError(
-            f"redis_url has a malformed database number: {database}", hint=_URL_HINT
-        )
+        raise BadConfigurationError("redis_url has a malformed database number", hint=_URL_HINT)
     return int(database), service
 
 
 def _refuse_unknown(options: dict[str, str]) -> None:
     for name in options:
         if name not in _TLS_FILES:
+            shown = name if name.isidentifier() else "what stands behind its ?"
             raise BadConfigurationError(
-                f"redis_url may not set {name}",
+                f"redis_url may not set {shown}",
                 hint=f"its options are db, {', '.join(_TLS_FILES)}; "
                 "certificate checks cannot be switched off",
             )

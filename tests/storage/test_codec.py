@@ -31,7 +31,8 @@ SERVICE_RECORD = {
     "review_mode": "human",
     "ocr_languages": "eng,deu",
     "pii_findings": '[{"entity_type": "PERSON", "start": 0, "end": 3, "score": 0.85, '
-    '"text": "Ada"}, {"entity_type": "PERSON", "text": "Bob"}, {"entity_type": "EMAIL"}]',
+    '"text": "Ada"}, {"entity_type": "PERSON", "text": "Bob"}, '
+    '{"entity_type": "EMAIL", "text": "a@b.c"}]',
     "approval_token": "token-token-token",
     "approval_expires_at": ISO,
     "approved_at": ISO,

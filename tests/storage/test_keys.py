@@ -1,12 +1,9 @@
 """Every key of the data contract, and whether a namespace fits into one cluster slot."""
 
-import re
 from binascii import crc_hqx
-from pathlib import Path
 
 import pytest
 
-import jobctl
 from jobctl.storage.keys import Keys
 
 
@@ -84,15 +81,3 @@ def test_a_namespace_fits_into_one_slot_exactly_when_all_its_keys_do(
     keys = Keys(namespace, index)
     slots = {slot(key) for key in every_key(keys)} | {slot(keys.job(f"j{n}")) for n in range(9)}
     assert keys.share_a_slot == (len(slots) == 1)
-
-
-def test_no_other_module_spells_a_key() -> None:
-    package = Path(jobctl.__file__).parent
-    spelled = re.compile(r"jobs-by-updated|timeouts:approval|approval-lock:|approval-token:|:job:")
-    found = {
-        file.name
-        for file in package.rglob("*.py")
-        for line in file.read_text("utf-8").splitlines()
-        if spelled.search(line) and '"' in line and "partition" not in line and "head" not in line
-    }
-    assert found <= {"keys.py", "settings.py"}

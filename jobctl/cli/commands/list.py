@@ -72,6 +72,8 @@ def list(  # noqa: A001 - named like its subcommand
         limit=None if everything or count else limit,
         cursor=cursor,
     )
+    for unknown in sorted(request.filter.unknown_statuses):
+        session.note(f"{unknown} is no status that jobctl knows; looking for it as it is stored")
     if count:
         return count_jobs(request, jobs=session.jobs)
     shown = parse_columns(columns)

@@ -1,7 +1,15 @@
 """What `create` made."""
 
 from jobctl.render.job_documents import job_document
-from jobctl.render.output import Document, Streams, Style, envelope, write_document, write_grid
+from jobctl.render.output import (
+    Document,
+    Streams,
+    Style,
+    envelope,
+    note,
+    write_document,
+    write_grid,
+)
 from jobctl.render.rows import Column
 from jobctl.render.sanitise import clean
 from jobctl.services.operations import CreatedJob
@@ -22,6 +30,8 @@ def write(result: CreatedJob, style: Style, streams: Streams) -> None:
             style,
             streams,
         )
+    if result.dry_run:
+        note("dry run: nothing was changed", style, streams)
 
 
 def _as_document(result: CreatedJob) -> Document:

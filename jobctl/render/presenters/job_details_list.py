@@ -23,7 +23,7 @@ def write(result: JobDetailsList, style: Style, streams: Streams) -> None:
             write_json_lines(out, (envelope("Job", details_document(item)) for item in items))
         case "table" if not style.columns:
             _detail_views(items, style, streams)
-        case _:
+        case _ if items:
             names = style.column_names(WIDE)
             rows = job_rows((item.job for item in items), names, style.moments)
             write_grid([COLUMNS[name][0] for name in names], rows, style, streams)

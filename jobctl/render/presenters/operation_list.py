@@ -19,29 +19,34 @@ def write(result: OperationList, style: Style, streams: Streams) -> None:
     if style.format == "json":
         write_document(_as_document(result), style, streams)
     elif style.format == "jsonl":
-        write_json_lines(streams.out, _as_document(result)["items"])
+        items = _as_document(result)["items"]
+        write_json_lines(streams.out, (envelope("Operation", item) for item in items))
     else:
-        names = ("id", "action", "changed", "from", "to", "notes")
-        rows = [
-            (
-                item.id,
-                item.action,
-                "yes" if item.changed else "no",
-                item.previous_status or "",
-                item.status or "",
-                "; ".join(item.notes),
-            )
-            for item in result.items
-            if item.error is None
-        ]
-        write_grid(
-            [Column(name=name, keep=name != "notes") for name in names], rows, style, streams
-        )
-        if result.dry_run:
-            note("dry run: nothing was changed", style, streams)
+        _grid_of(result, style, streams)
     for item in result.items:
         if item.error is not None:
             write_error(item.error, streams.err, for_machines=style.for_machines)
+
+
+def _grid_of(result: OperationList, style: Style, streams: Streams) -> None:
+    names = ("id", "action", "changed", "from", "to", "notes")
+    rows = [
+        (
+            item.id,
+            item.action,
+            "yes" if item.changed else "no",
+            item.previous_status or "",
+            item.status or "",
+            "; ".join(item.notes),
+        )
+        for item in result.items
+        if item.error is None
+    ]
+    if rows or not result.items:
+        columns = [Column(name=name, keep=name != "notes") for name in names]
+        write_grid(columns, rows, style, streams)
+    if result.dry_run:
+        note("dry run: nothing was changed", style, streams)
 
 
 def _as_document(result: OperationList) -> Document:

@@ -1,0 +1,33 @@
+"""What every failure must look like."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from jobctl.errors import ExitCode
+from tests.cli.runner import Outcome
+from tests.cli.world import World
+
+
+def assert_refused(outcome: Outcome, code: ExitCode) -> None:
+    """As `assert_failed`, and nothing at all on stdout."""
+    assert_failed(outcome, code)
+    assert outcome.stdout == ""
+
+
+def assert_failed(outcome: Outcome, code: ExitCode) -> None:
+    """One line that names the fact and one with the remedy; a usage error may need no second."""
+    assert outcome.exit_code == code, outcome.everything
+    fact, *remedy = outcome.stderr.splitlines()
+    assert fact.startswith("jobctl: ")
+    assert "internal error" not in fact
+    assert all(line.startswith("        ") for line in remedy), outcome.stderr
+    assert len(remedy) == 1 or (code is ExitCode.USAGE and not remedy), outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@contextmanager
+def unchanged(world: World) -> Iterator[None]:
+    """All keys and all objects are afterwards what they were before."""
+    before = world.contents
+    yield
+    assert world.contents == before

@@ -1,0 +1,72 @@
+"""Fixtures for tests that run jobctl; the conftests of `cli` and `acceptance` import them."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.cli.world import World
+from tests.servers.redis_server import RedisServer
+from tests.servers.s3 import S3Server
+
+MakeWorld = Callable[[RedisServer, S3Server], World]
+
+
+@pytest.fixture
+def make_world(namespace: str, tmp_path: Path) -> Iterator[MakeWorld]:
+    worlds: list[World] = []
+
+    def make(redis: RedisServer, s3: S3Server) -> World:
+        documents, results = _buckets(s3)
+        world = World(
+            redis_url=redis.url,
+            redis=redis.client(),
+            namespace=namespace,
+            s3=s3,
+            documents=documents,
+            results=results,
+            directory=tmp_path,
+        )
+        worlds.append(world)
+        return world
+
+    yield make
+    for world in worlds:
+        world.redis.close()
+        for bucket in (world.documents, world.results):
+            _empty(world, bucket)
+
+
+@cache
+def _buckets(server: S3Server) -> tuple[str, str]:
+    """The two of a server, emptied after every test; a worker runs one test at a time."""
+    names = ("docs-under-test", "results-under-test")
+    client = server.client()
+    for name in names:
+        client.create_bucket(Bucket=name)
+    return names
+
+
+def _empty(world: World, bucket: str) -> None:
+    client = world.bucket
+    for item in client.list_objects_v2(Bucket=bucket).get("Contents", ()):
+        client.delete_object(Bucket=bucket, Key=item["Key"])
+
+
+@pytest.fixture
+def world(make_world: MakeWorld, valkey: RedisServer, moto: S3Server) -> World:
+    """Valkey 9 and moto: quick, and enough where credentials do not matter."""
+    return make_world(valkey, moto)
+
+
+@pytest.fixture
+def any_world(make_world: MakeWorld, any_redis: RedisServer, moto: S3Server) -> World:
+    """Valkey 9 and Redis 6.2 in turn."""
+    return make_world(any_redis, moto)
+
+
+@pytest.fixture
+def strict_world(make_world: MakeWorld, valkey: RedisServer, seaweed: S3Server) -> World:
+    """With an S3 server that checks credentials."""
+    return make_world(valkey, seaweed)

@@ -1,0 +1,104 @@
+"""What a command does not need is not imported: that is what keeps the start short."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from tests.cli.runner import clean_environment
+from tests.cli.world import World
+
+HEAVY = ("redis", "boto3", "botocore", "pydantic", "rich")
+# Runs jobctl, then names on the last line of stderr which of the modules in argv[1] are loaded.
+PROBE = """
+import json, sys
+heavy, arguments = json.loads(sys.argv[1]), sys.argv[2:]
+from jobctl.cli.main import main
+try:
+    code = main(arguments)
+except SystemExit as exit:
+    code = exit.code
+sys.stdout.flush()
+loaded = [name for name in heavy if name in sys.modules]
+sys.stderr.write("\\n" + json.dumps([code, loaded]))
+"""
+
+
+def _loaded(
+    *arguments: str, env: Mapping[str, str] | None = None, heavy: Sequence[str] = HEAVY
+) -> tuple[list[str], str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(heavy), *arguments],
+        env=clean_environment(env),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    code, loaded = json.loads(done.stderr.splitlines()[-1])
+    assert code in (0, None), done.stderr
+    return loaded, done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        [],
+        ["create", "--help"],
+        ["list", "--help"],
+        ["update", "--help"],
+        ["doctor", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
+    loaded, stdout = _loaded(*arguments)
+    assert stdout
+    assert loaded == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("jobctl li", "list"),
+        ("jobctl list --stat", "--status"),
+        ("jobctl list --status fai", "failed"),
+        ("jobctl list -o js", "jsonl"),
+    ],
+)
+def test_a_completion_request_imports_nothing_heavy_and_answers(words: str, expected: str) -> None:
+    env = {
+        "_JOBCTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    loaded, stdout = _loaded(env=env)
+    assert expected in stdout.split()
+    assert loaded == []
+
+
+def test_status_on_redis_imports_neither_boto3_nor_rich_nor_pydantic(world: World) -> None:
+    job_id = world.seed()
+    loaded, stdout = _loaded("status", job_id, "-o", "json", env=world.env)
+    assert json.loads(stdout)["id"] == job_id
+    assert loaded == ["redis"]
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl", "tsv", "csv", "id"])
+def test_list_on_redis_imports_neither_boto3_nor_rich_nor_pydantic(
+    output: str, world: World
+) -> None:
+    world.seed()
+    loaded, stdout = _loaded("list", "-o", output, env=world.env)
+    assert stdout
+    assert loaded == ["redis"]
+
+
+def test_config_imports_no_client() -> None:
+    loaded, stdout = _loaded("config", "-o", "json")
+    assert json.loads(stdout)["kind"] == "Settings"
+    assert loaded == []
