@@ -44,7 +44,10 @@ def _switch(text: str) -> bool:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidUsageError(f"no such user: {text}") from error
 
 
 def _namespace(text: str) -> str:
@@ -245,7 +248,7 @@ def default_data_directory(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 _URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+]*)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?"
+    r"(?P<scheme>[a-z][a-z0-9+]*)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*))?@)?"
     r"(?P<rest>[A-Za-z0-9.,:_\[\]-]*(?:/[^?#@]*)?(?:\?(?:&?(?:db|ssl_[a-z_]+)=[^&#@]*)*)?)"
 )
 

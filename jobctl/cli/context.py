@@ -123,7 +123,6 @@ class Session:
         if self.is_local:
             _ = self._embedded
         from jobctl.storage.redis_connection import connect
-        from jobctl.storage.redis_errors import translated
 
         endpoint = self._endpoint
         if endpoint.kind == "redis+cluster" and not self.keys.share_a_slot:
@@ -131,8 +130,7 @@ class Session:
                 f"the namespace {self.settings.namespace} spans several slots of a cluster",
                 hint="use a namespace with a hash tag, such as {eq-pdf}",
             )
-        with translated(str(endpoint)):
-            client = connect(endpoint, slot_key=self.keys.audit)
+        client = connect(endpoint, slot_key=self.keys.audit)
         self._closing(client)
         return client
 
@@ -212,7 +210,9 @@ class Session:
     def note(self, text: str) -> None:
         """A line on stderr, unless stderr is to hold nothing but errors as JSON."""
         if not self.quiet and self.settings.output not in ("json", "jsonl"):
-            sys.stderr.write(f"jobctl: {text}\n")
+            from jobctl.render.sanitise import clean
+
+            sys.stderr.write(f"jobctl: {clean(text)}\n")
 
     def report(self) -> "SettingsReport":
         """The settings in force, passwords left out."""

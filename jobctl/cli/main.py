@@ -138,9 +138,10 @@ def _wants_json(invocation: Any, arguments: list[str]) -> bool:
             return invocation.opened.settings.output in ("json", "jsonl")
     except JobctlError:
         pass
-    joined = " ".join(arguments)
-    if os.environ.get("JOBCTL_OUTPUT") in ("json", "jsonl") and "-o" not in joined:
+    chosen = any(one.startswith(("-o", "--output")) for one in arguments)
+    if os.environ.get("JOBCTL_OUTPUT") in ("json", "jsonl") and not chosen:
         return True
+    joined = " ".join(arguments)
     return any(f"{flag}{name}" in f"{joined} " for flag in _OUTPUT_FLAGS for name in _JSON_NAMES)
 
 

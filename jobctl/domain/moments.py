@@ -11,6 +11,8 @@ from jobctl.errors import InvalidUsageError
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
 _LONGEST = timedelta(days=36_500)
 
 
@@ -85,4 +87,8 @@ def format_rfc3339(moment: datetime) -> str:
 
 
 def from_unix(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    """The moment; the first or last one there is for a number that no calendar reaches."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return LATEST if seconds > 0 else EARLIEST

@@ -99,7 +99,11 @@ def create(
     except OutcomeUnknownError:
         raise  # the record may be there, so its document must be
     except BaseException as error:
-        winner = _withdraw(request, key, jobs, objects, policy, uploaded=uploaded)
+        try:
+            winner = _withdraw(request, key, jobs, objects, policy, uploaded=uploaded)
+        except JobctlError:
+            # Why the record could not be written says more; the upload is left for `cleanup`.
+            winner = None
         if winner is None or not isinstance(error, ConflictError):
             raise
         return _existing(request, winner, objects, policy)
@@ -167,11 +171,8 @@ def _withdraw(
     uploaded: bool,
 ) -> Job | None:
     """Remove our upload unless a job has it; the job that exists under this id, if one does."""
-    try:
-        record = jobs.read([request.job_id]).records[0]
-    except JobctlError:
-        # Nobody can be asked, and the id may be somebody else's too: the document stays.
-        return None
+    # Where nobody can be asked, the document stays: the id may be somebody else's too.
+    record = jobs.read([request.job_id]).records[0]
     job = record.job if record else None
     if uploaded and (job is None or job.s3_key != key):
         objects.delete(policy.documents_bucket, [key])

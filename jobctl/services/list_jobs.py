@@ -4,17 +4,18 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import nlargest
+from math import isfinite
 from typing import Literal
 
 from jobctl.domain.job import Job
+from jobctl.domain.moments import EARLIEST
 from jobctl.domain.queries import JobFilter
 from jobctl.errors import InvalidUsageError
 from jobctl.services.ports import Entry, JobStore, Position
 
 PAGE_SIZE = 64
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def count_jobs(request: ListJobs, *, jobs: JobStore) -> JobCount:
 
 
 def _creation(entry: Entry) -> tuple[datetime, str]:
-    return _job(entry).created_at or _NEVER, entry.position.job_id
+    return _job(entry).created_at or EARLIEST, entry.position.job_id
 
 
 def _job(entry: Entry) -> Job:
@@ -129,8 +130,11 @@ def _cursor_behind(place: Position) -> str:
 def _parse_cursor(text: str) -> Position:
     try:
         score, job_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return Position(score=float(score), job_id=str(job_id))
-    except (ValueError, TypeError) as error:
+        place = Position(score=float(score), job_id=str(job_id))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        place = None
+    if place is None or not isfinite(place.score):
         raise InvalidUsageError(
             "malformed --cursor", hint="use next_cursor of a list as it was printed"
-        ) from error
+        )
+    return place

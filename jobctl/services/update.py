@@ -19,6 +19,7 @@ from jobctl.services.ports import JobRecord, JobStore, Mutation
 PROTECTED_FIELDS = frozenset(
     {
         "job_id",
+        "s3_key",
         "status",
         "created_at",
         "updated_at",

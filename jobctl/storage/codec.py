@@ -15,6 +15,8 @@ from jobctl.domain.moments import format_stored, parse_timestamp
 from jobctl.domain.redaction import NOTHING_TO_MASK, Redactor, is_secret_name, redactor_for
 from jobctl.domain.status import CANCELLED_MESSAGE, JobStatus, parse_status
 
+# What is deeper is no record of ours, and would exhaust the stack of whoever walks it.
+_DEEPEST = 64
 _WITHHOLD = Redactor({}, withhold=True)
 
 
@@ -79,9 +81,24 @@ def _number(raw: str) -> float:
 
 def _json(raw: str) -> Any:
     try:
-        return json.loads(raw)
+        value = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise _ReadError("is not JSON") from error
+    if raw.count("[") + raw.count("{") > _DEEPEST and _is_deeper(value, _DEEPEST):
+        raise _ReadError("is nested too deeply")
+    return value
+
+
+def _is_deeper(value: object, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def _flag(raw: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 
 DEFAULT_NAMESPACE = "eq-pdf"
-_HASH_TAG = re.compile(r"\{[^}]+\}")
+_HASH_TAG = re.compile(r"[^{]*\{[^}]+\}")  # as the cluster reads it: the first brace decides
 
 
 def wire(text: str) -> str | bytes:
@@ -47,6 +47,4 @@ class Keys:
     @property
     def share_a_slot(self) -> bool:
         """Whether all keys of the namespace live in one cluster slot, as scripts need."""
-        return _HASH_TAG.search(self.namespace) is not None and self.index.startswith(
-            self.namespace
-        )
+        return _HASH_TAG.match(self.namespace) is not None and self.index.startswith(self.namespace)

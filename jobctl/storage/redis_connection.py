@@ -62,6 +62,8 @@ def parse_redis_url(
     secret = _read_password(password_file) if password_file else unquote(password)
     database, service = _path_meaning(parts, options)
     _refuse_unknown(options)
+    if parts.scheme == "unix" and (hosts or not parts.path):
+        raise BadConfigurationError("redis_url names no socket", hint=_URL_HINT)
     return Endpoint(
         kind=parts.scheme,  # type: ignore[arg-type] # checked against SCHEMES above
         addresses=() if parts.scheme == "unix" else _addresses(hosts, parts.scheme),
@@ -110,7 +112,7 @@ def _path_meaning(parts: SplitResult, options: dict[str, str]) -> tuple[int, str
     else:
         service, database = "", "" if parts.scheme == "unix" else tail
     database = options.pop("db", database) or "0"
-    if not database.isdigit():
+    if not (database.isascii() and database.isdigit()):
         raise BadConfigurationError("redis_url has a malformed database number", hint=_URL_HINT)
     return int(database), service
 
@@ -129,11 +131,12 @@ def _refuse_unknown(options: dict[str, str]) -> None:
 def _read_password(path: Path) -> str:
     try:
         lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise BadConfigurationError(
-            f"cannot read redis_password_file {path}: {error.strerror}",
+            f"cannot read redis_password_file {path}: {why}",
             hint="name a file that this user may read",
-        ) from error
+        ) from None
     if not lines or not lines[0]:
         raise BadConfigurationError(f"redis_password_file {path} is empty")
     return lines[0]
@@ -165,7 +168,10 @@ def connect(endpoint: Endpoint, *, slot_key: str) -> "Redis":
     if endpoint.kind == "rediss":
         options |= {"ssl": True, **endpoint.tls}
     if endpoint.kind == "redis+cluster":
-        return _cluster_node(endpoint, options, slot_key)
+        from jobctl.storage.redis_errors import translated
+
+        with translated(str(endpoint)):
+            return _cluster_node(endpoint, options, slot_key)
     if endpoint.kind == "redis+sentinel":
         return _primary(endpoint, options)
     host, port = endpoint.addresses[0]

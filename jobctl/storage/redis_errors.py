@@ -35,20 +35,23 @@ def translated(server: str) -> Iterator[None]:
     """Turn any redis-py error into a JobctlError that names *server* (never its password)."""
     try:
         yield
-    except exceptions.RedisError as error:
+    except (exceptions.RedisError, exceptions.RedisClusterException) as error:
         raise describe(error, server) from error
 
 
-def describe(error: exceptions.RedisError, server: str) -> JobctlError:
+def describe(error: Exception, server: str) -> JobctlError:
     """The JobctlError for *error*; its message quotes the server only where it holds no data."""
-    if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError):
+    if isinstance(
+        error,
+        exceptions.ConnectionError | exceptions.TimeoutError | exceptions.RedisClusterException,
+    ):
         return _connection_failure(error, server)
     # A redirection's text is a slot and an address, without its marker.
     redirected = isinstance(error, exceptions.AskError | exceptions.CrossSlotTransactionError)
     return _refused_command(_WRONG_SLOT[0] if redirected else str(error), server)
 
 
-def _connection_failure(error: exceptions.RedisError, server: str) -> JobctlError:
+def _connection_failure(error: Exception, server: str) -> JobctlError:
     text = str(error)
     if isinstance(error, exceptions.AuthenticationError) or _mentions(text, _NOT_AUTHENTICATED):
         return NotPermittedError(
@@ -152,7 +155,9 @@ def wrong_type(server: str, key: str | None = None, found: str | None = None) ->
 
 def _is_tls(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, ssl.SSLError) or "SSL" in str(error) or "certificate" in str(error):
+        if isinstance(error, ssl.SSLError) or any(
+            sign in str(error) for sign in ("SSL", "_ssl", "certificate")
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -1,6 +1,7 @@
 """What a Redis or Valkey server tells of itself; see `services.doctor`."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ class RedisProbe:
             clock_read_at=datetime.now(UTC),
             role=info.get("role"),
             eviction_policy=info.get("maxmemory_policy"),
-            persistent=_persistent(info),
+            persistent=self._persistent(info),
             last_save_failed="err"
             in (info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")),
             missing_permissions=self._missing_permissions(),
@@ -69,17 +70,32 @@ class RedisProbe:
         except NotPermittedError:
             return None
 
+    def _persistent(self, info: dict[str, Any]) -> bool | None:
+        """Whether anything is written to disk; None where nobody may ask."""
+        if "aof_enabled" not in info:
+            return None
+        if info["aof_enabled"] == 1:
+            return True
+        snapshots: dict[str, str] | None = self._optional(lambda: self._client.config_get("save"))
+        return None if snapshots is None else bool(snapshots.get("save"))
+
     def _missing_permissions(self) -> tuple[str, ...] | None:
         needed = self._needed()
-        refused = self._optional(
-            lambda: call(
+        try:
+            refused = self._ask_permissions(needed)
+        except NotPermittedError:
+            return ("EVALSHA", "SCRIPT LOAD")
+        return None if refused is None else tuple(refused)
+
+    def _ask_permissions(self, needed: Sequence[tuple[str, str]]) -> list[str] | None:
+        with translated(self._server):
+            refused: list[str] | None = call(
                 self._client,
                 "permissions",
-                keys=[key for _, key in needed],
-                args=[command for command, _ in needed],
+                keys=(),
+                args=[text for pair in needed for text in pair],
             )
-        )
-        return None if refused is None else tuple(refused)
+        return refused
 
     def _needed(self) -> list[tuple[str, str]]:
         keys = self._keys
@@ -90,19 +106,28 @@ class RedisProbe:
             ("EXPIRE @ 1", job),
             ("DEL @", job),
             ("TTL @", job),
+            ("TYPE @", job),
+            ("HGET @ f", job),
+            ("HDEL @ f", job),
+            ("EXISTS @", job),
             ("ZADD @ GT 1 m", keys.index),
             ("ZREM @ m", keys.index),
             ("ZREVRANGEBYSCORE @ 1 0", keys.index),
+            ("ZSCORE @ m", keys.index),
+            ("ZCOUNT @ 0 1", keys.index),
+            ("ZSCAN @ 0", keys.index),
             ("ZADD @ 1 m", keys.deadlines),
             ("ZREM @ m", keys.deadlines),
             ("XADD @ 1-0 f v", keys.audit),
             ("XREVRANGE @ + -", keys.audit),
+            ("XRANGE @ - +", keys.audit),
             ("SET @ v EX 1", token),
             ("DEL @", token),
             ("EXISTS @", keys.approval_lock("doctor")),
             ("LPUSH @ v", keys.processing_queue),
             ("LPUSH @ v", keys.approval_queue),
             ("LREM @ 0 v", keys.approval_queue),
+            ("LRANGE @ 0 1", keys.approval_queue),
         ]
 
     def _wrong_types(self) -> tuple[tuple[str, str], ...]:
@@ -150,13 +175,3 @@ class RedisProbe:
             expired=ttls.count(gone),
             without_ttl=ttls.count(endless),
         )
-
-
-def _persistent(info: dict[str, Any]) -> bool | None:
-    """Whether anything is written to disk; None where INFO is not permitted.
-
-    A server with snapshots configured has either saved once or has changes waiting to be saved.
-    """
-    if "aof_enabled" not in info:
-        return None
-    return bool(info["aof_enabled"] == 1 or info.get("rdb_saves", 0) > 0)

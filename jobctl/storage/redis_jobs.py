@@ -54,7 +54,7 @@ class RedisJobStore:
                 pipe.zscore(self._keys.index, member)
                 pipe.zscore(self._keys.deadlines, member)
 
-        now, *answers = self._pipelined(ask)
+        now, *answers = self._pipelined(ask, records=slice(1, None, 4))
         records = tuple(
             self._record(job_id, *answers[4 * place : 4 * place + 4])
             for place, job_id in enumerate(job_ids)
@@ -80,6 +80,8 @@ class RedisJobStore:
         )
 
     def find(self, prefix: str) -> Sequence[str]:
+        if self._one(lambda pipe: pipe.zscore(self._keys.index, wire(prefix))) is not None:
+            return (prefix,)
         found: dict[str, None] = {}
         cursor = 0
         while True:
@@ -105,12 +107,15 @@ class RedisJobStore:
         page_size: int,
     ) -> Iterator[Sequence[Entry]]:
         lowest, highest = _bounds(since, until)
-        places = self._first_places(highest, lowest, after, page_size)
-        seen_at_score = 0
+        if after is not None and until is not None and after.score >= until.timestamp():
+            after = None
+        places, seen_at_score = self._first_places(highest, lowest, after, page_size)
+        score = places[0].score if places else 0.0
         while places:
             last = places[-1]
             tied = sum(place.score == last.score for place in places)
-            seen_at_score = seen_at_score + tied if tied == len(places) else tied
+            seen_at_score = seen_at_score + tied if last.score == score else tied
+            score = last.score
 
             def ask(
                 pipe: "Pipeline",
@@ -122,44 +127,45 @@ class RedisJobStore:
                     pipe.hgetall(wire(self._keys.job(place.job_id)))
                 self._ask_places(pipe, repr(last.score), lowest, offset, page_size + 1)
 
-            *stored, following = self._pipelined(ask)
+            *stored, following = self._pipelined(ask, records=slice(0, len(places)))
             yield [
                 Entry(position=place, job=_job(place.job_id, fields))
                 for place, fields in zip(places, stored, strict=True)
             ]
-            places = self._following(_positions(following), last, lowest, page_size)
+            found = _positions(following)
+            if found and found[0] == last:
+                places = found[1:]
+            else:
+                # Members with the same score have moved meanwhile.
+                places, seen_at_score = self._search_behind(last, lowest, page_size)
 
     def _first_places(
         self, highest: str, lowest: str, after: Position | None, page_size: int
-    ) -> Sequence[Position]:
+    ) -> tuple[Sequence[Position], int]:
         if after is not None:
             return self._search_behind(after, lowest, page_size)
-        found = self._pipelined(lambda pipe: self._ask_places(pipe, highest, lowest, 0, page_size))
-        return _positions(found[0])
+        pairs = self._one(lambda pipe: self._ask_places(pipe, highest, lowest, 0, page_size))
+        return _positions(pairs), 0
 
-    def _following(
-        self, found: Sequence[Position], last: Position, lowest: str, page_size: int
-    ) -> Sequence[Position]:
-        """The places behind *last*. *found* was asked for with *last* as its first member; where
-        it is not, members with the same score have moved meanwhile and are searched for."""
-        if found and found[0] == last:
-            return found[1:]
-        return self._search_behind(last, lowest, page_size)
-
-    def _search_behind(self, last: Position, lowest: str, page_size: int) -> Sequence[Position]:
-        """The next places behind *last*, wherever it is among those with an equal score."""
+    def _search_behind(
+        self, last: Position, lowest: str, page_size: int
+    ) -> tuple[Sequence[Position], int]:
+        """The next places behind *last*, wherever it is among those with an equal score, and how
+        many of its score come before them."""
         count = page_size + 1
         while True:
             limit = count
-            answer = self._pipelined(
+            pairs = self._one(
                 lambda pipe, limit=limit: self._ask_places(  # type: ignore[misc] # bound above
                     pipe, repr(last.score), lowest, 0, limit
                 )
             )
-            found = _positions(answer[0])
+            found = _positions(pairs)
             behind = [place for place in found if _order(place) < _order(last)]
             if behind or len(found) < limit:
-                return behind[:page_size]
+                passed = len(found) - len(behind)
+                same = bool(behind) and behind[0].score == last.score
+                return behind[:page_size], passed if same else 0
             count *= 2
 
     def _ask_places(
@@ -205,10 +211,12 @@ class RedisJobStore:
     def _one(self, ask: "Callable[[Pipeline], object]") -> Any:
         return self._pipelined(ask)[0]
 
-    def _pipelined(self, ask: "Callable[[Pipeline], object]") -> list[Any]:
+    def _pipelined(
+        self, ask: "Callable[[Pipeline], object]", *, records: slice = slice(0)
+    ) -> list[Any]:
         """One round trip of reads; a lost connection is tried again, since reading is harmless.
 
-        A record of a wrong type is an answer among the others, see `_job`; other errors raise.
+        A wrong type among the answers to *records* is an answer, see `_job`; other errors raise.
         """
         from redis import exceptions
 
@@ -227,7 +235,7 @@ class RedisJobStore:
                     if not passing or attempt + 1 == _READ_ATTEMPTS:
                         raise
                 else:
-                    _raise_unless_about_one_record(answers)
+                    _raise_errors(answers, records)
                     spent = (time.monotonic() - started) * 1000
                     _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
                     return answers
@@ -235,10 +243,11 @@ class RedisJobStore:
         raise AssertionError("unreachable")
 
 
-def _raise_unless_about_one_record(answers: Sequence[Any]) -> None:
-    alone = len(answers) == 1
-    for answer in answers:
-        if isinstance(answer, Exception) and (alone or "WRONGTYPE" not in str(answer)):
+def _raise_errors(answers: Sequence[Any], records: slice) -> None:
+    about_one_record = range(*records.indices(len(answers)))
+    for place, answer in enumerate(answers):
+        tolerated = place in about_one_record and "WRONGTYPE" in str(answer)
+        if isinstance(answer, Exception) and not tolerated:
             raise answer
 
 
@@ -272,6 +281,6 @@ def _order(place: Position) -> tuple[float, bytes]:
 def _belongs_to(entry: str, job_id: str) -> bool:
     try:
         parsed = json.loads(entry)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(parsed, dict) and parsed.get("job_id") == job_id

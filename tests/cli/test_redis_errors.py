@@ -130,10 +130,14 @@ def test_a_job_of_another_type(any_world: World) -> None:
     world = any_world
     world.redis.set(world.key("job", "odd"), "not a hash")
     with unchanged(world):
-        for command in ("status", "delete"):
-            assert_failed(world.run(command, "odd"), ExitCode.UNAVAILABLE)
+        shown = world.run("status", "odd", "-o", "json")
+        assert {"code": "unreadable_field", "message": "the record is not a hash"} in (
+            shown.json["anomalies"]
+        )
+        assert_failed(world.run("delete", "odd"), ExitCode.CONFLICT)
+        assert_failed(world.run("update", "odd", "--percentage", "1"), ExitCode.UNAVAILABLE)
         created = world.run("create", world.file(), "--id", "odd")
-        assert_failed(created, ExitCode.UNAVAILABLE)
+        assert_failed(created, ExitCode.CONFLICT)
 
 
 def test_one_record_of_another_type_does_not_hide_the_other_jobs(any_world: World) -> None:
@@ -142,7 +146,7 @@ def test_one_record_of_another_type_does_not_hide_the_other_jobs(any_world: Worl
     world.redis.set(world.key("job", "odd"), "not a hash")
     world.redis.zadd(world.key("jobs-by-updated"), {"odd": 1})
     outcome = world.run("list", "-o", "id")
-    assert (outcome.exit_code, outcome.stdout) == (0, f"{job_id}\n")
+    assert (outcome.exit_code, outcome.stdout) == (0, f"{job_id}\nodd\n")
 
 
 def test_a_full_server_takes_nothing(

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from jobctl.services.ports import Mutation
+from jobctl.errors import ConflictError, UnavailableError
+from jobctl.services.ports import Applied, Mutation
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_jobs import RedisJobStore
 from tests.servers.proxy import FaultProxy
@@ -67,8 +68,9 @@ class Interfering:
             except redis.ConnectionError:
                 self._after_first()
                 raise
-        if len(self._sent) == 2 and self._delayed:
-            self._sent[0]()
+        if len(self._sent) == 2:
+            if self._delayed:
+                self._sent[0]()
             self._before_second()
         return request()
 
@@ -147,3 +149,21 @@ def test_a_lost_reply_is_found_behind_more_than_a_page_of_other_records(
         proxy.drop_reply(matching=b"EVALSHA")
         assert store.apply(mutation).audit_seq == 1
         client.close()
+
+
+def test_a_batch_tells_what_it_has_changed_when_the_rest_becomes_impossible(
+    under_test: RedisUnderTest,
+) -> None:
+    """The second is refused, so the third goes out again; meanwhile the trail was spoilt."""
+    for number in range(3):
+        under_test.write_job(f"job-{number}", status="failed" if number == 1 else "queued")
+    under_test.store.apply(creation("job-9"))
+    interfering = Interfering(
+        under_test.raw,
+        before_second=lambda: under_test.raw.xadd(under_test.keys.audit, {"event": "x"}, "9-0"),
+    )
+    store = _store_with(interfering, under_test.keys)
+    outcomes = store.apply_all([change(f"job-{number}") for number in range(3)])
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [Applied, ConflictError, UnavailableError]
+    assert under_test.hash("job-0")["summary"] == "changed"
