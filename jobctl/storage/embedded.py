@@ -223,14 +223,18 @@ class EmbeddedServer:
 
     def _stop(self, server: int) -> None:
         deadline = time.monotonic() + _STOP_LIMIT
+        ours = self._pid
         while not lock(server, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
                 return
             connection, self._connection = self._connection or self._connect(_STOP_PATIENCE), None
             if connection is not None:
                 with connection:
-                    shut_down(connection, patience=_STOP_PATIENCE)
+                    # Another server may listen here by now, if the directory was replaced.
+                    if ours in (None, peer(connection)):
+                        shut_down(connection, patience=_STOP_PATIENCE)
             time.sleep(_POLL)
+        self._pid = ours or self._pid
         self._reap()
         if self._socket.parent != self._directory:
             self._socket.parent.unlink(missing_ok=True)
