@@ -107,6 +107,13 @@ class BadConfigurationError(JobctlError):
     exit_code = ExitCode.BAD_CONFIGURATION
 
 
+class PartlyDoneError(JobctlError):
+    """Some of it took effect; what did is in the message."""
+
+    code = "partly_done"
+    exit_code = ExitCode.PARTIAL
+
+
 class OutcomeUnknownError(JobctlError):
     """The request may or may not have been executed; ``op_id`` tells in the audit trail."""
 
@@ -116,7 +123,7 @@ class OutcomeUnknownError(JobctlError):
     def __init__(self, message: str, *, op_id: str, job_id: str | None = None) -> None:
         super().__init__(
             message,
-            hint="run the same command again: a change that was made is recognised, not repeated",
+            hint="look at the job's status: it names the last operation that took effect",
             job_id=job_id,
         )
         self.op_id = op_id

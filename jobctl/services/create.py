@@ -19,6 +19,7 @@ from jobctl.errors import (
     JobctlError,
     NotFoundError,
     OutcomeUnknownError,
+    PartlyDoneError,
 )
 from jobctl.services.approval_window import (
     approval_entry,
@@ -92,6 +93,7 @@ def create(
     if isinstance(request.document, str):
         _require_object(request.document, objects, policy.documents_bucket)
     if request.dry_run:
+        _refuse_other_content(request, key, objects, policy)
         return _answer(request, _preview(request, key, reading.now), objects, policy, created=False)
     uploaded = _upload(request, key, objects, policy)
     try:
@@ -108,10 +110,24 @@ def create(
             raise
         return _existing(request, winner, objects, policy)
     if not uploaded:
-        # Another creator's upload was found; it may have withdrawn it before our record stood.
-        _upload(request, key, objects, policy)
+        _upload_again(request, key, objects, policy)
     job = _read_back(request, jobs) or _preview(request, key, reading.now)
     return _answer(request, job, objects, policy, created=True, op_id=applied.op_id)
+
+
+def _upload_again(
+    request: CreateJob, key: str, objects: ObjectStore, policy: CreationPolicy
+) -> None:
+    """Another creator's upload was found, who may have withdrawn it before our record stood."""
+    try:
+        _upload(request, key, objects, policy)
+    except JobctlError as error:
+        raise PartlyDoneError(
+            f"job {request.job_id} was made, but whether its document is still there is unknown: "
+            f"{error.message}",
+            hint="run the same command again once the documents can be reached",
+            job_id=request.job_id,
+        ) from error
 
 
 def _key_of(request: CreateJob) -> str:
@@ -151,6 +167,16 @@ def _upload(request: CreateJob, key: str, objects: ObjectStore, policy: Creation
         bucket, key, document.body, sha256=document.sha256, content_type=document.content_type
     ):
         return True
+    _refuse_other_content(request, key, objects, policy)
+    return False
+
+
+def _refuse_other_content(
+    request: CreateJob, key: str, objects: ObjectStore, policy: CreationPolicy
+) -> None:
+    document, bucket = request.document, policy.documents_bucket
+    if isinstance(document, str):
+        return
     present = objects.head(bucket, key)
     if present is not None and present.sha256 != document.sha256:
         raise ConflictError(
@@ -158,7 +184,6 @@ def _upload(request: CreateJob, key: str, objects: ObjectStore, policy: Creation
             hint="choose another id",
             job_id=request.job_id,
         )
-    return False
 
 
 def _withdraw(

@@ -12,9 +12,9 @@ from jobctl.domain.job import Job
 from jobctl.domain.ownership import OwnedFamily, document_families, result_families
 from jobctl.errors import (
     ConflictError,
-    ExitCode,
     JobctlError,
     NotFoundError,
+    PartlyDoneError,
 )
 from jobctl.services.operations import Operation, OperationList, counted, failed_operation, unique
 from jobctl.services.ports import JobRecord, JobStore, Mutation, ObjectStore
@@ -32,13 +32,6 @@ class DeleteJobs:
     reason: str = ""
     results: bool = False
     dry_run: bool = False
-
-
-class PartlyDeletedError(JobctlError):
-    """Some objects are still there; the job stays marked, and the command can be repeated."""
-
-    code = "partly_deleted"
-    exit_code = ExitCode.PARTIAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +112,7 @@ class _Deletion:
             deleted += len(outcome.deleted)
             if outcome.failed:
                 first = outcome.failed[0]
-                raise PartlyDeletedError(
+                raise PartlyDoneError(
                     f"job {job.id}: {len(outcome.failed)} of {len(keys)} objects could not be "
                     f"deleted, the first is {self._objects.locate(bucket, first.key)} "
                     f"({first.code}); the job stays",

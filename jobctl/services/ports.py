@@ -190,5 +190,6 @@ class JobStore(Protocol):
     def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
         """`apply` for each, in one round trip where nobody interferes; the outcomes in order.
 
-        Each is atomic on its own. Raises only OutcomeUnknownError, for all that have no outcome.
+        Each is atomic on its own. Raises OutcomeUnknownError for all that have no outcome, and
+        whatever keeps the first from being sent.
         """

@@ -1,6 +1,8 @@
 """What goes to `lua/mutate.lua` and what its answers mean; the script's header is the contract."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
 
 from jobctl.domain.audit import REASON_LIMIT, AuditHead, AuditRecord
 from jobctl.domain.moments import parse_timestamp
@@ -45,11 +47,11 @@ def arguments(mutation: Mutation, record: AuditRecord, head: AuditHead) -> list[
         f"{head.seq}-0 {head.hash}" if head.seq else "",
         f"{record.seq}-0",
         repr(mutation.at.timestamp()),
-        str(int(mutation.ttl.total_seconds())) if mutation.ttl else "",
+        _whole_seconds(mutation.ttl) if mutation.ttl else "",
         mutation.held_token.reveal() if mutation.held_token else "",
         "1" if mutation.delete else "",
         "-" if mutation.closes_approval else deadline,
-        str(int(opens.lifetime.total_seconds())) if opens else "",
+        _whole_seconds(opens.lifetime) if opens else "",
         mutation.push_processing or "",
         mutation.push_approval or "",
         " ".join(str(len(part)) for part in (audit, fields, removed, dequeued)),
@@ -62,6 +64,11 @@ def arguments(mutation: Mutation, record: AuditRecord, head: AuditHead) -> list[
 
 def _flat(fields: dict[str, str]) -> list[str]:
     return [text for pair in fields.items() for text in pair]
+
+
+def _whole_seconds(duration: timedelta) -> str:
+    """At least one: EXPIRE 0 would delete the record."""
+    return str(max(1, ceil(duration.total_seconds())))
 
 
 def keys_of(mutation: Mutation, keys: Keys) -> list[str]:

@@ -53,7 +53,7 @@ class MutationScript:
     def apply_all(self, mutations: Sequence[Mutation]) -> list[Applied | JobctlError]:
         """See `JobStore.apply_all`."""
         if self._head is None:
-            self._head = self._read_head()
+            self._head = self._read_head()  # may raise: nothing has been changed yet
         return _Round(self, mutations, self._head).run()
 
     def send(
@@ -176,6 +176,11 @@ class _Round:
             before = len(waiting)
             try:
                 self._attempt(waiting)
+            except OutcomeUnknownError:
+                raise
+            except JobctlError as error:
+                self._stop(error)
+                break
             except _RepliesLostError:
                 _log.warning("replies to %d operations were lost; looking for them", before)
                 self._lost = True

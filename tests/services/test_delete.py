@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from jobctl.domain.status import ACTIVE, TERMINAL, JobStatus
-from jobctl.errors import (
+from jobctl.errors import (, PartlyDoneError
     ConflictError,
     ExitCode,
     NotFoundError,
     OutcomeUnknownError,
     UnavailableError,
 )
-from jobctl.services.delete import Buckets, DeleteJobs, PartlyDeletedError, delete
+from jobctl.services.delete import Buckets, DeleteJobs, delete
 from jobctl.services.operations import Operation, OperationList
 from jobctl.services.ports import JobStore
 from tests.services.world import DOCUMENTS, RESULTS, InterruptedJobs, World
@@ -196,7 +196,7 @@ def test_one_object_that_cannot_be_deleted_keeps_the_job_and_is_named(world: Wor
     world.put(DOCUMENTS, *own_documents("job-1"))
     world.objects.stuck = {"job-1/pages/1.png"}
     operation = only(run(world, "job-1"))
-    assert isinstance(operation.error, PartlyDeletedError)
+    assert isinstance(operation.error, PartlyDoneError)
     assert operation.error.exit_code == ExitCode.PARTIAL
     assert "job-1/pages/1.png" in operation.error.message
     assert "1 of 4" in operation.error.message
