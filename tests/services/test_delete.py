@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from jobctl.domain.status import ACTIVE, TERMINAL, JobStatus
-from jobctl.errors import (, PartlyDoneError
+from jobctl.errors import (
     ConflictError,
     ExitCode,
     NotFoundError,
     OutcomeUnknownError,
+    PartlyDoneError,
     UnavailableError,
 )
 from jobctl.services.delete import Buckets, DeleteJobs, delete
