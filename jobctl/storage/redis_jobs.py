@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,9 @@ from jobctl.storage.redis_mutation import MutationScript
 
 if TYPE_CHECKING:
     from redis import Redis
-    from redis.client import Pipeline
 
 _log = logging.getLogger(__name__)
+_Request = tuple[Any, ...]  # the words of a command
 _QUEUE_PAGE = 500
 _READ_ATTEMPTS = 3
 
@@ -45,16 +45,16 @@ class RedisJobStore:
         self._client.close()
 
     def read(self, job_ids: Sequence[str]) -> Reading:
-        def ask(pipe: "Pipeline") -> None:
-            pipe.time()
-            for job_id in job_ids:
-                key, member = wire(self._keys.job(job_id)), wire(job_id)
-                pipe.hgetall(key)
-                pipe.ttl(key)
-                pipe.zscore(self._keys.index, member)
-                pipe.zscore(self._keys.deadlines, member)
-
-        now, *answers = self._pipelined(ask, records=slice(1, None, 4))
+        requests: list[_Request] = [("TIME",)]
+        for job_id in job_ids:
+            key, member = wire(self._keys.job(job_id)), wire(job_id)
+            requests += [
+                ("HGETALL", key),
+                ("TTL", key),
+                ("ZSCORE", self._keys.index, member),
+                ("ZSCORE", self._keys.deadlines, member),
+            ]
+        now, *answers = self._ask(requests, records=slice(1, None, 4))
         records = tuple(
             self._record(job_id, *answers[4 * place : 4 * place + 4])
             for place, job_id in enumerate(job_ids)
@@ -80,23 +80,20 @@ class RedisJobStore:
         )
 
     def find(self, prefix: str) -> Sequence[str]:
-        if self._one(lambda pipe: pipe.zscore(self._keys.index, wire(prefix))) is not None:
+        if self._one("ZSCORE", self._keys.index, wire(prefix)) is not None:
             return (prefix,)
         found: dict[str, None] = {}
         cursor = 0
         while True:
             cursor, members = self._one(
-                lambda pipe, cursor=cursor: pipe.zscan(  # type: ignore[misc] # bound above
-                    self._keys.index, cursor, match=f"{prefix}*", count=1000
-                )
+                "ZSCAN", self._keys.index, cursor, "MATCH", f"{prefix}*", "COUNT", 1000
             )
             found |= dict.fromkeys(member for member, _score in members)
             if cursor == 0 or len(found) > 1:
                 return tuple(found)[:2]
 
     def total(self, *, since: datetime | None = None, until: datetime | None = None) -> int:
-        bounds = _bounds(since, until)
-        return int(self._one(lambda pipe: pipe.zcount(self._keys.index, *bounds)))
+        return int(self._one("ZCOUNT", self._keys.index, *_bounds(since, until)))
 
     def walk(
         self,
@@ -117,17 +114,12 @@ class RedisJobStore:
             seen_at_score = seen_at_score + tied if last.score == score else tied
             score = last.score
 
-            def ask(
-                pipe: "Pipeline",
-                places: Sequence[Position] = places,
-                offset: int = seen_at_score - 1,
-                last: Position = last,
-            ) -> None:
-                for place in places:
-                    pipe.hgetall(wire(self._keys.job(place.job_id)))
-                self._ask_places(pipe, repr(last.score), lowest, offset, page_size + 1)
-
-            *stored, following = self._pipelined(ask, records=slice(0, len(places)))
+            requests: list[_Request] = [
+                ("HGETALL", wire(self._keys.job(place.job_id))) for place in places
+            ]
+            offset = seen_at_score - 1  # so that the answer begins with *last*
+            requests.append(self._places(repr(last.score), lowest, offset, page_size + 1))
+            *stored, following = self._ask(requests, records=slice(0, len(places)))
             yield [
                 Entry(position=place, job=_job(place.job_id, fields))
                 for place, fields in zip(places, stored, strict=True)
@@ -144,8 +136,7 @@ class RedisJobStore:
     ) -> tuple[Sequence[Position], int]:
         if after is not None:
             return self._search_behind(after, lowest, page_size)
-        pairs = self._one(lambda pipe: self._ask_places(pipe, highest, lowest, 0, page_size))
-        return _positions(pairs), 0
+        return _positions(self._one(*self._places(highest, lowest, 0, page_size))), 0
 
     def _search_behind(
         self, last: Position, lowest: str, page_size: int
@@ -154,26 +145,17 @@ class RedisJobStore:
         many of its score come before them."""
         count = page_size + 1
         while True:
-            limit = count
-            pairs = self._one(
-                lambda pipe, limit=limit: self._ask_places(  # type: ignore[misc] # bound above
-                    pipe, repr(last.score), lowest, 0, limit
-                )
-            )
-            found = _positions(pairs)
+            found = _positions(self._one(*self._places(repr(last.score), lowest, 0, count)))
             behind = [place for place in found if _order(place) < _order(last)]
-            if behind or len(found) < limit:
+            if behind or len(found) < count:
                 passed = len(found) - len(behind)
                 same = bool(behind) and behind[0].score == last.score
                 return behind[:page_size], passed if same else 0
             count *= 2
 
-    def _ask_places(
-        self, pipe: "Pipeline", highest: str, lowest: str, offset: int, count: int
-    ) -> None:
-        pipe.zrevrangebyscore(
-            self._keys.index, highest, lowest, start=offset, num=count, withscores=True
-        )
+    def _places(self, highest: str, lowest: str, offset: int, count: int) -> _Request:
+        limit = ("LIMIT", offset, count)
+        return ("ZREVRANGEBYSCORE", self._keys.index, highest, lowest, "WITHSCORES", *limit)
 
     def queue_entries(self, job_id: str) -> Sequence[str]:
         return tuple(
@@ -186,11 +168,7 @@ class RedisJobStore:
     def _pages_of(self, queue: str) -> Iterator[str]:
         start = 0
         while True:
-            page: list[str] = self._one(
-                lambda pipe, start=start: pipe.lrange(  # type: ignore[misc] # bound above
-                    queue, start, start + _QUEUE_PAGE - 1
-                )
-            )
+            page: list[str] = self._one("LRANGE", queue, start, start + _QUEUE_PAGE - 1)
             yield from page
             if len(page) < _QUEUE_PAGE:
                 return
@@ -208,12 +186,10 @@ class RedisJobStore:
     def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
         return self._mutate.apply_all(mutations)
 
-    def _one(self, ask: "Callable[[Pipeline], object]") -> Any:
-        return self._pipelined(ask)[0]
+    def _one(self, *request: Any) -> Any:
+        return self._ask([request])[0]
 
-    def _pipelined(
-        self, ask: "Callable[[Pipeline], object]", *, records: slice = slice(0)
-    ) -> list[Any]:
+    def _ask(self, requests: Sequence[_Request], *, records: slice = slice(0)) -> list[Any]:
         """One round trip of reads; a lost connection is tried again, since reading is harmless.
 
         A wrong type among the answers to *records* is an answer, see `_job`; other errors raise.
@@ -223,7 +199,8 @@ class RedisJobStore:
         for attempt in range(_READ_ATTEMPTS):
             with translated(self._server):
                 pipe = self._client.pipeline(transaction=False)
-                ask(pipe)
+                for request in requests:
+                    pipe.execute_command(*request)
                 started = time.monotonic()
                 try:
                     answers: list[Any] = pipe.execute(raise_on_error=False)
@@ -269,8 +246,10 @@ def _clock(answer: tuple[int, int]) -> datetime:
     return from_unix(seconds).replace(microsecond=microseconds)
 
 
-def _positions(pairs: Sequence[tuple[str, float]]) -> list[Position]:
-    return [Position(score=score, job_id=member) for member, score in pairs]
+def _positions(answer: Sequence[str]) -> list[Position]:
+    """Members and scores in turn, as WITHSCORES has them."""
+    pairs = zip(answer[::2], answer[1::2], strict=True)
+    return [Position(score=float(score), job_id=member) for member, score in pairs]
 
 
 def _order(place: Position) -> tuple[float, bytes]:
