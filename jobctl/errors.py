@@ -92,11 +92,6 @@ class RefusedError(JobctlError):
     exit_code = ExitCode.REFUSED
 
 
-class LockedError(JobctlError):
-    code = "locked"
-    exit_code = ExitCode.LOCKED
-
-
 class NotPermittedError(JobctlError):
     code = "not_permitted"
     exit_code = ExitCode.NOT_PERMITTED

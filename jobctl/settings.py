@@ -187,6 +187,9 @@ def resolve(
     name, of_context = select_context(document, path, wanted, known_settings=PURPOSES)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    if context == LOCAL_CONTEXT and not of_context:
+        # Chosen by name, the embedded store is not overruled by the environment.
+        environ = {key: value for key, value in environ.items() if key != "JOBCTL_REDIS_URL"}
     for setting, parse in _PARSERS.items():
         text, origin = _lookup(setting, flags, environ, of_context, name)
         origins[setting] = origin
@@ -195,7 +198,7 @@ def resolve(
     return ResolvedSettings(
         settings=Settings(**values),
         origins=origins,
-        context=name or LOCAL_CONTEXT,
+        context=name or ("none" if values.get("redis_url") else LOCAL_CONTEXT),
         context_is_implicit=name is None,
         config_file=path,
         config_file_exists=document is not None,
@@ -237,14 +240,32 @@ def _as_text(value: object) -> str:
 
 
 def _default_config_file(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "jobctl" / "config.toml"
+    base = _base_directory(environ, "XDG_CONFIG_HOME", ".config")
+    # Without a home there is nothing to read, and nothing that has to be said.
+    return (base or Path("/nonexistent")) / "jobctl" / "config.toml"
 
 
 def default_data_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the embedded store keeps its data unless `local_dir` says otherwise."""
-    base = environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "jobctl"
+    base = _base_directory(environ, "XDG_DATA_HOME", ".local/share")
+    if base is None:
+        raise BadConfigurationError(
+            "no place for the embedded store: this user has no home directory",
+            hint="set redis_url, local_dir or XDG_DATA_HOME",
+        )
+    return base / "jobctl"
+
+
+def _base_directory(environ: Mapping[str, str], variable: str, below_home: str) -> Path | None:
+    """As the XDG specification has it: what is not absolute does not count."""
+    base = Path(environ.get(variable) or "")
+    if base.is_absolute():
+        return base
+    try:
+        home = Path(environ["HOME"]) if "HOME" in environ else Path.home()
+    except RuntimeError:
+        return None
+    return home / below_home if home.is_absolute() else None
 
 
 _URL = re.compile(

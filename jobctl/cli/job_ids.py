@@ -44,6 +44,8 @@ def _each(texts: Sequence[str]) -> Iterator[str]:
 
 def _on_stdin() -> Iterator[str]:
     """A line an id, or a JSON object a line with `id`; blank lines do not count."""
+    if sys.stdin is None:
+        raise InvalidUsageError("standard input is closed", hint="name the ids, or pipe them in")
     for number, line in enumerate(sys.stdin, start=1):
         text = line.strip()
         if text.startswith("{"):
@@ -53,5 +55,7 @@ def _on_stdin() -> Iterator[str]:
                 text = json.loads(text)["id"]
             except (ValueError, KeyError, TypeError) as error:
                 raise InvalidUsageError(f"line {number} of standard input has no id") from error
+            if not isinstance(text, str) or not text:
+                raise InvalidUsageError(f"line {number} of standard input has no id")
         if text:
-            yield str(text)
+            yield text

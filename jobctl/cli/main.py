@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,7 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
+            # A terminal has its own encoding; other programs get UTF-8, as JSON demands.
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
     previous = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
@@ -118,7 +121,11 @@ def _show(answer: Any) -> int:
         quiet=answer.session.quiet,
         off_terminal=getattr(answer.result, "off_terminal", "tsv"),
     )
-    write_result(answer.result, style, Streams(out=sys.stdout, err=sys.stderr))
+    try:
+        write_result(answer.result, style, Streams(out=sys.stdout, err=sys.stderr))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()  # that nobody reads on changes nothing of what was done
     return int(getattr(answer.result, "exit_code", ExitCode.DONE))
 
 
@@ -127,7 +134,8 @@ def _fail(error: JobctlError, invocation: Any, arguments: list[str]) -> int:
         _print_traceback(error)
     from jobctl.render.output import write_error
 
-    write_error(error, sys.stderr, for_machines=_wants_json(invocation, arguments))
+    with suppress(OSError):  # the exit code tells it too
+        write_error(error, sys.stderr, for_machines=_wants_json(invocation, arguments))
     return int(error.exit_code)
 
 
@@ -138,15 +146,13 @@ def _wants_json(invocation: Any, arguments: list[str]) -> bool:
             return invocation.opened.settings.output in ("json", "jsonl")
     except JobctlError:
         pass
-    chosen = any(one.startswith(("-o", "--output")) for one in arguments)
-    if os.environ.get("JOBCTL_OUTPUT") in ("json", "jsonl") and not chosen:
-        return True
-    joined = " ".join(arguments)
-    return any(f"{flag}{name}" in f"{joined} " for flag in _OUTPUT_FLAGS for name in _JSON_NAMES)
-
-
-_OUTPUT_FLAGS = ("-o ", "-o", "--output ", "--output=")
-_JSON_NAMES = ("json ", "jsonl ")
+    chosen = os.environ.get("JOBCTL_OUTPUT", "")
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if flag in ("-o", "--output"):
+            chosen = value
+        elif flag.startswith(("-o", "--output=")):
+            chosen = flag.removeprefix("--output=").removeprefix("-o")
+    return chosen in ("json", "jsonl")
 
 
 def _defect(error: Exception, *, debug: bool) -> int:

@@ -47,6 +47,13 @@ def one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def not_blank(text: str) -> str:
+    """An option that is given says something: `--reason "$UNSET"` is a mistake."""
+    if not text.strip():
+        raise InvalidUsageError("it is empty", hint="is a variable not set?")
+    return text
+
+
 def comma_separated(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 

@@ -21,7 +21,8 @@ def check_job_id(text: str, *, id_format: IdFormat = "any") -> str:
     if not _ID.fullmatch(text) or ".." in text:
         raise InvalidUsageError(
             f"malformed job id: {text[:140]!r}",
-            hint="an id is 1 to 128 letters, digits, or . _ : - and starts with a letter or digit",
+            hint="an id is 1 to 128 letters, digits, or . _ : - without .. in it, "
+            "and starts with a letter or digit",
         )
     if id_format == "uuid" and not is_uuid(text):
         raise InvalidUsageError(

@@ -125,6 +125,15 @@ def _failure(name: str, error: JobctlError) -> Check:
     )
 
 
+def _not_told(name: str, command: str) -> Check:
+    return Check(
+        name=name,
+        result="warning",
+        message=f"unknown: the Redis user may not run {command}",
+        hint="ask somebody who may, or grant it",
+    )
+
+
 def _role(health: ServerHealth) -> Iterator[Check]:
     if health.role is not None and health.role != "master":
         yield Check(
@@ -139,6 +148,7 @@ def _role(health: ServerHealth) -> Iterator[Check]:
 def _eviction(health: ServerHealth) -> Iterator[Check]:
     policy = health.eviction_policy
     if policy is None:
+        yield _not_told("eviction", "INFO")
         return
     sound = policy == "noeviction"
     yield Check(
@@ -151,6 +161,7 @@ def _eviction(health: ServerHealth) -> Iterator[Check]:
 
 def _persistence(health: ServerHealth) -> Iterator[Check]:
     if health.persistent is None:
+        yield _not_told("persistence", "INFO and CONFIG GET")
         return
     if health.last_save_failed:
         yield Check(
@@ -218,6 +229,7 @@ def _keys(health: ServerHealth) -> Iterator[Check]:
 def _index(health: ServerHealth) -> Iterator[Check]:
     sample = health.sample
     if sample is None:
+        yield _not_told("index", "ZRANDMEMBER")
         return
     if sample.members == 0:
         yield Check(name="index", result="ok", message="empty")
@@ -247,7 +259,7 @@ def _bucket_check(objects: ObjectStore, bucket: str) -> Check:
         return Check(
             name=name,
             result="warning",
-            message="reachable; it keeps versions, so deleted documents leave their data behind",
+            message="readable; it keeps versions, so deleted documents leave their data behind",
             hint="give the bucket a lifecycle rule that expires noncurrent versions",
         )
-    return Check(name=name, result="ok", message="reachable")
+    return Check(name=name, result="ok", message="readable; writing was not tried")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jobctl.domain.job import Job
-from jobctl.errors import ExitCode, JobctlError
+from jobctl.errors import ExitCode, JobctlError, OutcomeUnknownError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,13 @@ class CreatedJob:
 
 def failed_operation(job_id: str, action: str, error: JobctlError) -> Operation:
     return Operation(
-        id=job_id, action=action, changed=False, previous_status=None, status=None, error=error
+        id=job_id,
+        action=action,
+        changed=False,
+        previous_status=None,
+        status=None,
+        op_id=error.op_id if isinstance(error, OutcomeUnknownError) else None,
+        error=error,
     )
 
 

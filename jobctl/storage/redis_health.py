@@ -128,6 +128,9 @@ class RedisProbe:
             ("LPUSH @ v", keys.approval_queue),
             ("LREM @ 0 v", keys.approval_queue),
             ("LRANGE @ 0 1", keys.approval_queue),
+            ("LREM @ 0 v", keys.processing_queue),
+            ("LRANGE @ 0 1", keys.processing_queue),
+            ("TIME", keys.namespace),
         ]
 
     def _wrong_types(self) -> tuple[tuple[str, str], ...]:

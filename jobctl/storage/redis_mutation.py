@@ -182,7 +182,7 @@ class _Round:
                 self._stop(error)
                 break
             except _RepliesLostError:
-                _log.warning("replies to %d operations were lost; looking for them", before)
+                _log.info("replies to operations were lost, looking for them: %d", before)
                 self._lost = True
                 self._head = self._script.recovered_head(self._mutations[waiting[0]])
             if self._lost:

@@ -124,13 +124,13 @@ def test_what_cannot_work_is_a_failure(
     assert report.exit_code == code
 
 
-def test_what_may_not_be_asked_is_left_out(report_of: Any) -> None:
+def test_what_may_not_be_asked_is_said_to_be_unknown(report_of: Any) -> None:
     unknown = ServerHealth(
         product="Redis", version="?", round_trip=timedelta(0), clock=NOW, clock_read_at=NOW
     )
     report = report_of(unknown)
     names = [one.name for one in report.checks if not one.name.startswith("bucket")]
-    assert names == ["store", "clock"]
+    assert names == ["store", "eviction", "persistence", "clock", "index"]
     assert report.healthy
 
 

@@ -12,6 +12,7 @@ from jobctl.cli.params import (
     comma_separated,
     command,
     key_value,
+    not_blank,
     one_of,
     priority_name,
     status_name,
@@ -51,6 +52,7 @@ def create(
             "--idempotency-key",
             metavar="TEXT",
             help="Derive the id from TEXT, so that a repeated call makes no second job.",
+            parser=not_blank,
         ),
     ] = None,
     status: Annotated[
@@ -64,10 +66,12 @@ def create(
         ),
     ] = JobStatus.QUEUED,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The document's name.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The document's name.", parser=not_blank),
     ] = None,
     type: Annotated[  # noqa: A002 - named like its option
-        str | None, typer.Option("--type", metavar="TYPE", help="The document's type.")
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="The document's type.", parser=not_blank),
     ] = None,
     priority: Annotated[
         Priority | None,
@@ -79,10 +83,12 @@ def create(
         ),
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="USER", help="Whose job it is.")
+        str | None,
+        typer.Option("--user", metavar="USER", help="Whose job it is.", parser=not_blank),
     ] = None,
     org: Annotated[
-        str | None, typer.Option("--org", metavar="ORG", help="Whose organization's it is.")
+        str | None,
+        typer.Option("--org", metavar="ORG", help="Whose organization's it is.", parser=not_blank),
     ] = None,
     review_mode: Annotated[
         str | None,
@@ -105,7 +111,9 @@ def create(
     ] = None,
     skip_pii: Annotated[
         str | None,
-        typer.Option("--skip-pii", metavar="REASON", help="Skip the PII scan, and say why."),
+        typer.Option(
+            "--skip-pii", metavar="REASON", help="Skip the PII scan, and say why.", parser=not_blank
+        ),
     ] = None,
     debug_bundle: Annotated[
         bool, typer.Option("--debug-bundle", help="Ask the workers for a debug bundle.")

@@ -16,6 +16,10 @@ from jobctl.services.operations import Operation, OperationList
 
 
 def write(result: OperationList, style: Style, streams: Streams) -> None:
+    # First, so that they are told even if nobody reads what follows.
+    for item in result.items:
+        if item.error is not None:
+            write_error(item.error, streams.err, for_machines=style.for_machines)
     if style.format == "json":
         write_document(_as_document(result), style, streams)
     elif style.format == "jsonl":
@@ -23,9 +27,6 @@ def write(result: OperationList, style: Style, streams: Streams) -> None:
         write_json_lines(streams.out, (envelope("Operation", item) for item in items))
     else:
         _grid_of(result, style, streams)
-    for item in result.items:
-        if item.error is not None:
-            write_error(item.error, streams.err, for_machines=style.for_machines)
 
 
 def _grid_of(result: OperationList, style: Style, streams: Streams) -> None:
