@@ -37,7 +37,7 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.PARTIAL: "Partly done: some items failed, or a document could not be deleted.",
     ExitCode.NOT_FOUND: "No such job, file or object.",
     ExitCode.CONFLICT: "The job is in another state, or somebody else was faster.",
-    ExitCode.UNAVAILABLE: "Redis or S3 cannot be reached or refuses writes; nothing was done.",
+    ExitCode.UNAVAILABLE: "Redis or S3 cannot be reached or refuses writes; nothing was changed.",
     ExitCode.REFUSED: "Refused: a safety limit, or a confirmation that is missing or declined.",
     ExitCode.WAIT_TIMED_OUT: "The time to wait ran out.",
     ExitCode.JOB_FAILED: "The job that was waited for ended failed.",
@@ -118,7 +118,8 @@ class OutcomeUnknownError(JobctlError):
     def __init__(self, message: str, *, op_id: str, job_id: str | None = None) -> None:
         super().__init__(
             message,
-            hint="look at the job's status: it names the last operation that took effect",
+            hint="jobctl status ID -o json names the job's last_operation; a job that was being "
+            "deleted is gone if it took effect",
             job_id=job_id,
         )
         self.op_id = op_id

@@ -41,8 +41,8 @@ def _open_closed_streams() -> None:
     """A caller may close stdout or stderr; what would go there goes nowhere."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            # For the life of the process.
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from jobctl.domain.job import Job
 from jobctl.domain.progress import progress_of
-from jobctl.domain.status import TERMINAL, JobStatus, parse_status
+from jobctl.domain.status import JobStatus, parse_status
 from jobctl.errors import InvalidUsageError
 from jobctl.render import times
 from jobctl.render.rows import Column
@@ -39,7 +39,9 @@ def status_style(text: str) -> str | None:
         JobStatus.AWAITING_APPROVAL: "yellow",
         JobStatus.CANCELLED: "bright_black",
     }
-    return "cyan" if status and status not in TERMINAL | styles.keys() else styles.get(status)  # type: ignore[arg-type] # None is no key and finds nothing
+    if status is None:
+        return None
+    return styles.get(status, "cyan")
 
 
 def _progress(job: Job, moments: Moments) -> str:

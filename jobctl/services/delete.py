@@ -14,7 +14,9 @@ from jobctl.errors import (
     ConflictError,
     JobctlError,
     NotFoundError,
+    NotPermittedError,
     PartlyDoneError,
+    UnavailableError,
 )
 from jobctl.services.operations import Operation, OperationList, counted, failed_operation, unique
 from jobctl.services.ports import JobRecord, JobStore, Mutation, ObjectStore
@@ -79,9 +81,20 @@ class _Deletion:
             return _operation(job, changed=False, notes=(would,))
         if job.cleanup_state != DELETING:
             self._jobs.apply(self._intent(job, reading.now))
+        try:
+            return self._finish(job, reading.now, owned)
+        except (UnavailableError, NotPermittedError) as error:
+            # Their exit codes say that nothing was changed, but the intent stands by now.
+            raise PartlyDoneError(
+                f"job {job.id}: its deletion was begun, but {error.message}",
+                hint="remove the cause, then run the same command again to finish it",
+                job_id=job.id,
+            ) from error
+
+    def _finish(self, job: Job, now: datetime, owned: Sequence[tuple[str, str]]) -> Operation:
         deleted, versions_stay = self._delete_objects(job, owned)
         op_id = self._request.new_op_id()
-        self._jobs.apply(self._removal(job, reading.now, op_id, deleted))
+        self._jobs.apply(self._removal(job, now, op_id, deleted))
         notes = (f"{counted(deleted, 'object')} deleted", *versions_stay, *self._left_behind(job))
         return _operation(job, changed=True, notes=notes, op_id=op_id)
 
