@@ -80,6 +80,14 @@ class ConflictError(JobctlError):
     exit_code = ExitCode.CONFLICT
 
 
+class ChangedMeanwhileError(ConflictError):
+    """The job is no longer what it was when it was read; reading it again may tell why."""
+
+
+class HeldError(ConflictError):
+    """The approval service holds its lock on the job; it lets go within a minute."""
+
+
 class UnavailableError(JobctlError):
     """Redis or S3 did not take the request; nothing was changed."""
 
@@ -90,6 +98,13 @@ class UnavailableError(JobctlError):
 class RefusedError(JobctlError):
     code = "refused"
     exit_code = ExitCode.REFUSED
+
+
+class LockedError(JobctlError):
+    """Another run holds the lock, or this one has lost it."""
+
+    code = "locked"
+    exit_code = ExitCode.LOCKED
 
 
 class NotPermittedError(JobctlError):
@@ -118,8 +133,7 @@ class OutcomeUnknownError(JobctlError):
     def __init__(self, message: str, *, op_id: str, job_id: str | None = None) -> None:
         super().__init__(
             message,
-            hint="jobctl status ID -o json names the job's last_operation; a job that was being "
-            "deleted is gone if it took effect",
+            hint=f"jobctl audit list --op {op_id} tells whether it took effect",
             job_id=job_id,
         )
         self.op_id = op_id

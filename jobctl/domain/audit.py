@@ -12,7 +12,6 @@ from hashlib import sha256
 from jobctl.domain.moments import format_rfc3339
 
 GENESIS = "0" * 64
-REASON_LIMIT = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +62,69 @@ class AuditRecord:
         """SHA-256 over `prev` and the canonical JSON (sorted keys, no blanks, ASCII), in hex."""
         canonical = json.dumps(self.stream_fields(), sort_keys=True, separators=(",", ":"))
         return sha256((self.prev + canonical).encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """What stands in the trail, whoever wrote it; None where it is absent or cannot be read.
+
+    `place` is the stream's own id of the entry.
+    """
+
+    place: str
+    at: datetime | None
+    op_id: str | None
+    actor: str | None
+    action: str | None
+    job_id: str | None
+    from_status: str | None
+    to_status: str | None
+    reason: str | None
+    summary: str | None
+    prev: str | None
+    hash: str | None
+
+    @property
+    def seq(self) -> int | None:
+        """None for an id that jobctl does not give."""
+        number, _, part = self.place.partition("-")
+        return int(number) if part == "0" else None
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether it looks like a record of the chain; only `audit verify` knows that it is one."""
+        return self.seq is not None and bool(self.hash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Empty conditions admit everything; `actions` is in lower case.
+
+    `since` is inclusive and `until` exclusive; an entry without a time is in no span.
+    """
+
+    job_id: str | None = None
+    actor: str | None = None
+    actions: frozenset[str] = frozenset()
+    op_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def admits(self, entry: AuditEntry) -> bool:
+        return (
+            self.job_id in (None, entry.job_id)
+            and self.actor in (None, entry.actor)
+            and self.op_id in (None, entry.op_id)
+            and (not self.actions or (entry.action or "").lower() in self.actions)
+            and (self.since is None or (entry.at is not None and entry.at >= self.since))
+            and (self.until is None or (entry.at is not None and entry.at < self.until))
+        )
+
+    def is_beyond(self, entry: AuditEntry, *, oldest_first: bool) -> bool:
+        """Whether nothing from *entry* on can be in the span: times never run backwards along
+        the chain. The time of an entry that is not of it tells nothing about its neighbours."""
+        if entry.at is None or not entry.is_chained:
+            return False
+        if oldest_first:
+            return self.until is not None and entry.at >= self.until
+        return self.since is not None and entry.at < self.since

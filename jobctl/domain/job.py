@@ -7,17 +7,10 @@ masked in every free-text field (see `redaction`). Unknown stored fields are kep
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from jobctl.domain.redaction import NOTHING_TO_MASK, Redactor
 from jobctl.domain.status import TERMINAL, JobStatus
-
-
-class Priority(StrEnum):
-    LOW = "LOW"
-    NORMAL = "NORMAL"
-    HIGH = "HIGH"
-    URGENT = "URGENT"
 
 
 class Secret:
@@ -64,7 +57,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One decoded record. `status` is the meaning, `raw_status` what is stored.
+    """One decoded record. `status` is the meaning, `raw_status` what is stored, `stamp` the time
+    of the last change as it is stored.
 
     Absent or unreadable values are None; what was unreadable is named in `problems`.
     """
@@ -72,6 +66,7 @@ class Job:
     id: str
     status: JobStatus | None = None
     raw_status: str | None = None
+    stamp: str | None = None
     s3_key: str | None = None
     original_filename: str | None = None
     document_name: str | None = None
@@ -114,7 +109,12 @@ class Job:
     created_by: str | None = None
     celery_task_id: str | None = None
     cancel_reason: str | None = None
+    attempt: int = 1
+    attempts: tuple[Any, ...] = ()
+    """What is kept of the attempts before this one, oldest first."""
     cleanup_state: str | None = None
+    cleanup_stamp: str | None = None
+    """The stamp that the job had when its deletion was begun."""
     last_op: str | None = None
     request_digest: str | None = None
     metadata: Any = None
@@ -123,6 +123,8 @@ class Job:
     verification_summary: Any = None
     extra: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    redactor: Redactor = field(default=NOTHING_TO_MASK, repr=False, compare=False)
+    """Masks this job's PII in what others write about it."""
 
     @property
     def name(self) -> str | None:

@@ -72,3 +72,40 @@ def document_key(job_id: str, filename: str | None) -> str:
     longest = 10
     usable = dot and extension.isascii() and extension.isalnum() and len(extension) <= longest
     return f"temp/{job_id}.{extension.lower() if usable else 'bin'}"
+
+
+def document_owners(key: str) -> tuple[str, ...]:
+    """The ids of all jobs that could own *key* in the documents bucket, the likeliest first."""
+    first, _, rest = key.partition("/")
+    second, slash, beyond = rest.partition("/")
+    if first in ("temp", "debug") and slash:
+        return (second,) if second and beyond else ()
+    if first == "temp":
+        return _stems(second)
+    return (first,) if first and second == "pages" and beyond else ()
+
+
+def result_owners(key: str) -> tuple[str, ...]:
+    """As document_owners, in the results bucket."""
+    first, slash, rest = key.partition("/")
+    if first == "results":
+        second, _, beyond = rest.partition("/")
+        return (second,) if second and beyond else ()
+    if slash:
+        return (first,) if first and rest else ()
+    stem = key.removesuffix(".md")
+    uuid = stem[:_UUID_LENGTH]
+    return tuple(dict.fromkeys((stem, uuid))) if stem != key and stem else ()
+
+
+_UUID_LENGTH = 36
+
+
+def _stems(name: str) -> tuple[str, ...]:
+    """`a.b` and `a` for `a.b.pdf`: what may stand before an extension."""
+    stems = []
+    while "." in name:
+        name = name.rpartition(".")[0]
+        if name:
+            stems.append(name)
+    return tuple(stems)

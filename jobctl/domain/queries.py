@@ -99,4 +99,6 @@ _COMPARABLE = frozenset(Job.__dataclass_fields__) - {
     "metadata",
     "error",
     "error_details",
+    "attempts",
+    "redactor",
 }

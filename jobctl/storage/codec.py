@@ -5,7 +5,6 @@ refuses None, which would be stored as the text "None".
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,19 @@ from jobctl.domain.job import Decision, Job, PiiFindings, Secret
 from jobctl.domain.moments import format_stored, parse_timestamp
 from jobctl.domain.redaction import NOTHING_TO_MASK, Redactor, is_secret_name, redactor_for
 from jobctl.domain.status import CANCELLED_MESSAGE, JobStatus, parse_status
+from jobctl.storage.stored_values import (
+    ReadError,
+    read_attempt,
+    read_attempts,
+    read_flag,
+    read_integer,
+    read_json,
+    read_languages,
+    read_moment,
+    read_number,
+    read_text,
+)
 
-# What is deeper is no record of ours, and would exhaust the stack of whoever walks it.
-_DEEPEST = 64
 _WITHHOLD = Redactor({}, withhold=True)
 
 
@@ -44,113 +53,53 @@ def unreadable(values: Mapping[str, object]) -> tuple[str, ...]:
         try:
             if name in _PARSED:
                 _PARSED[name][1](raw)
-        except _ReadError as error:
+        except ReadError as error:
             problems.append(f"{name} {error}")
     if "pii_findings" in values:
         _findings(encode(values), problems)
     return tuple(problems)
 
 
-class _ReadError(ValueError):
-    """Why a stored value cannot be read; the text never repeats the value."""
-
-
-def _moment(raw: str) -> datetime:
-    moment = parse_timestamp(raw)
-    if moment is None:
-        raise _ReadError("is not an ISO 8601 timestamp with a time zone")
-    return moment
-
-
-def _integer(raw: str) -> int:
-    try:
-        return int(raw)
-    except ValueError as error:
-        raise _ReadError("is not a whole number") from error
-
-
-def _number(raw: str) -> float:
-    try:
-        number = float(raw)
-    except ValueError as error:
-        raise _ReadError("is not a number") from error
-    if not math.isfinite(number):
-        raise _ReadError("is not a finite number")
-    return number
-
-
-def _json(raw: str) -> Any:
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise _ReadError("is not JSON") from error
-    if raw.count("[") + raw.count("{") > _DEEPEST and _is_deeper(value, _DEEPEST):
-        raise _ReadError("is nested too deeply")
-    return value
-
-
-def _is_deeper(value: object, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return bool(level)
-
-
-def _flag(raw: str) -> bool:
-    return raw.strip().lower() in {"true", "1", "yes"}
-
-
-def _languages(raw: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in raw.split(",") if part.strip())
-
-
-def _text(raw: str) -> str:
-    return raw
-
-
 # Stored name → (attribute, parser). What may hold PII stands in the sets below instead.
 _PLAIN: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "s3_key": ("s3_key", _text),
-    "document_type": ("document_type", _text),
-    "job_type": ("document_type", _text),
+    "s3_key": ("s3_key", read_text),
+    "document_type": ("document_type", read_text),
+    "job_type": ("document_type", read_text),
     "priority": ("priority", str.upper),
-    "created_at": ("created_at", _moment),
-    "updated_at": ("updated_at", _moment),
-    "started_at": ("started_at", _moment),
-    "completed_at": ("completed_at", _moment),
-    "approved_at": ("approved_at", _moment),
-    "denied_at": ("denied_at", _moment),
-    "cancelled_at": ("cancelled_at", _moment),
-    "approval_expires_at": ("approval_expires_at", _moment),
+    "created_at": ("created_at", read_moment),
+    "updated_at": ("updated_at", read_moment),
+    "started_at": ("started_at", read_moment),
+    "completed_at": ("completed_at", read_moment),
+    "approved_at": ("approved_at", read_moment),
+    "denied_at": ("denied_at", read_moment),
+    "cancelled_at": ("cancelled_at", read_moment),
+    "approval_expires_at": ("approval_expires_at", read_moment),
     "approval_token": ("approval_token", Secret),
-    "pii_skipped": ("pii_skipped", _flag),
-    "debug_bundle_requested": ("debug_bundle_requested", _flag),
-    "review_mode": ("review_mode", _text),
-    "max_rounds": ("max_rounds", _integer),
-    "ocr_languages": ("ocr_languages", _languages),
-    "processing_phase": ("processing_phase", _text),
-    "percentage": ("percentage", _number),
-    "file_size": ("file_size", _integer),
-    "total_pages": ("total_pages", _integer),
-    "total_rows": ("total_rows", _integer),
-    "processed_rows": ("processed_rows", _integer),
-    "successful_rows": ("successful_rows", _integer),
-    "failed_rows": ("failed_rows", _integer),
-    "estimated_duration": ("estimated_duration", _number),
-    "result_url": ("result_url", _text),
-    "confidence_score": ("confidence_score", _number),
-    "user_id": ("user_id", _text),
-    "organization_id": ("organization_id", _text),
-    "created_by": ("created_by", _text),
-    "celery_task_id": ("celery_task_id", _text),
-    "cleanup_state": ("cleanup_state", _text),
-    "jobctl_op": ("last_op", _text),
-    "jobctl_request": ("request_digest", _text),
+    "pii_skipped": ("pii_skipped", read_flag),
+    "debug_bundle_requested": ("debug_bundle_requested", read_flag),
+    "review_mode": ("review_mode", read_text),
+    "max_rounds": ("max_rounds", read_integer),
+    "ocr_languages": ("ocr_languages", read_languages),
+    "processing_phase": ("processing_phase", read_text),
+    "percentage": ("percentage", read_number),
+    "file_size": ("file_size", read_integer),
+    "total_pages": ("total_pages", read_integer),
+    "total_rows": ("total_rows", read_integer),
+    "processed_rows": ("processed_rows", read_integer),
+    "successful_rows": ("successful_rows", read_integer),
+    "failed_rows": ("failed_rows", read_integer),
+    "estimated_duration": ("estimated_duration", read_number),
+    "result_url": ("result_url", read_text),
+    "confidence_score": ("confidence_score", read_number),
+    "user_id": ("user_id", read_text),
+    "organization_id": ("organization_id", read_text),
+    "created_by": ("created_by", read_text),
+    "celery_task_id": ("celery_task_id", read_text),
+    "cleanup_stamp": ("cleanup_stamp", read_text),
+    "cleanup_state": ("cleanup_state", read_text),
+    "attempt": ("attempt", read_attempt),
+    "jobctl_op": ("last_op", read_text),
+    "jobctl_request": ("request_digest", read_text),
 }
 _FREE_TEXT = frozenset(
     {"original_filename", "document_name", "pii_skip_reason", "summary", "cancel_reason"}
@@ -164,9 +113,15 @@ _FREE_JSON = frozenset(
         "verification_summary",
     }
 )
+# Lists of free text: masked like it.
+_HISTORY = "attempts"
 _DECISIONS = frozenset({"approval_decision", "denial_decision"})
 _ELSEWHERE = frozenset({"job_id", "status", "pii_findings", "error", "error_message"})
-_PARSED = _PLAIN | {name: (name, _json) for name in _FREE_JSON | _DECISIONS}
+_PARSED = (
+    _PLAIN
+    | {name: (name, read_json) for name in _FREE_JSON | _DECISIONS}
+    | {_HISTORY: (_HISTORY, read_attempts)}
+)
 KNOWN_FIELDS = frozenset({*_PARSED, *_FREE_TEXT, *_ELSEWHERE})
 
 
@@ -182,7 +137,7 @@ def decode(job_id: str, stored: Mapping[str, str]) -> Job:
             try:
                 if raw:
                     values[attribute] = parse(raw)
-            except _ReadError as error:
+            except ReadError as error:
                 problems.append(f"{name} {error}")
         elif name in _FREE_TEXT:
             values[name] = redactor.text(raw)
@@ -190,6 +145,8 @@ def decode(job_id: str, stored: Mapping[str, str]) -> Job:
             extra[name] = "[redacted]" if is_secret_name(name) else redactor.text(raw)
     for name in _FREE_JSON & values.keys():
         values[name] = redactor.value(values[name])
+    if _HISTORY in values:
+        values[_HISTORY] = tuple(_attempt(one, redactor) for one in values[_HISTORY])
     for name in _DECISIONS & values.keys():
         values[name] = _decision(values[name], redactor)
     _check_id(job_id, stored, problems)
@@ -197,10 +154,12 @@ def decode(job_id: str, stored: Mapping[str, str]) -> Job:
         id=job_id,
         status=_meaning(stored, problems),
         raw_status=stored.get("status"),
+        stamp=stored.get("updated_at"),
         error=_error(stored, redactor),
         pii=findings,
         extra=extra,
         problems=tuple(problems),
+        redactor=redactor,
         **values,
     )
 
@@ -213,8 +172,8 @@ def _findings(
     if not raw:
         return None, redactor_for((), [token]) if token else NOTHING_TO_MASK
     try:
-        found = _json(raw)
-    except _ReadError:
+        found = read_json(raw)
+    except ReadError:
         found = None
     if not isinstance(found, list) or not all(map(_is_finding, found)):
         problems.append("pii_findings is not a list of findings")
@@ -249,6 +208,37 @@ def _decision(parsed: Any, redactor: Redactor) -> Decision:
         reviewed_by=text("reviewed_by"),
         reviewed_at=parse_timestamp(text("reviewed_at")),
     )
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and parse_timestamp(value) is not None
+
+
+# Of what is kept of an attempt: whether a value is one that came out of no document.
+_OF_AN_ATTEMPT: dict[str, Callable[[Any], bool]] = {
+    "attempt": lambda value: isinstance(value, int),
+    "status": lambda value: isinstance(value, str) and parse_status(value) is not None,
+    "approved_by": lambda value: isinstance(value, str),
+    "started_at": _is_moment,
+    "approved_at": _is_moment,
+    "ended_at": _is_moment,
+    "error": lambda _: False,
+    "cancel_reason": lambda _: False,
+}
+
+
+def _attempt(kept: Any, redactor: Redactor) -> Any:
+    """*kept* with its texts masked and nothing else: every retry writes the history anew, and
+    would wear it down."""
+    if not isinstance(kept, dict):
+        return redactor.value(kept)
+    known = {
+        name: value if _OF_AN_ATTEMPT[name](value) else redactor.value(value)
+        for name, value in kept.items()
+        if name in _OF_AN_ATTEMPT
+    }
+    others = {name: value for name, value in kept.items() if name not in _OF_AN_ATTEMPT}
+    return known | redactor.value(others)
 
 
 def _error(stored: Mapping[str, str], redactor: Redactor) -> str | None:

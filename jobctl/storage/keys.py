@@ -2,6 +2,8 @@
 
 import re
 
+from jobctl.services.ports import Token
+
 DEFAULT_NAMESPACE = "eq-pdf"
 _HASH_TAG = re.compile(r"[^{]*\{[^}]+\}")  # as the cluster reads it: the first brace decides
 
@@ -17,9 +19,12 @@ class Keys:
     __slots__ = (
         "approval_queue",
         "audit",
+        "checkpoint",
         "deadlines",
         "index",
+        "index_lease",
         "job_prefix",
+        "lease",
         "namespace",
         "probe",
         "processing_queue",
@@ -33,13 +38,16 @@ class Keys:
         self.processing_queue = f"{namespace}:queue:processing"
         self.approval_queue = f"{namespace}:queue:approval"
         self.audit = f"{namespace}:audit"
+        self.lease = f"{namespace}:jobctl:lease:cleanup"
+        self.index_lease = f"{namespace}:jobctl:lease:index"
+        self.checkpoint = f"{namespace}:jobctl:checkpoint:index"
         self.probe = f"{namespace}:jobctl:probe"
 
     def job(self, job_id: str) -> str:
         return self.job_prefix + job_id
 
-    def approval_token(self, token: str) -> str:
-        return f"{self.namespace}:approval-token:{token}"
+    def token(self, token: Token) -> str:
+        return f"{self.namespace}:{token.kind}-token:{token.value.reveal()}"
 
     def approval_lock(self, job_id: str) -> str:
         return f"{self.namespace}:approval-lock:{job_id}"

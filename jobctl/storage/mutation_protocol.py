@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 
-from jobctl.domain.audit import REASON_LIMIT, AuditHead, AuditRecord
+from jobctl.domain.audit import AuditHead, AuditRecord
+from jobctl.domain.limits import REASON_LIMIT
 from jobctl.domain.moments import parse_timestamp
-from jobctl.errors import ConflictError, JobctlError, NotPermittedError, UnavailableError
-from jobctl.services.ports import Mutation
+from jobctl.domain.redaction import without_tokens
+from jobctl.errors import (
+    ChangedMeanwhileError,
+    ConflictError,
+    HeldError,
+    JobctlError,
+    LockedError,
+    NotPermittedError,
+    UnavailableError,
+)
+from jobctl.services.ports import Mutation, QueueEntry, Token, TokenKind
 from jobctl.storage.codec import encode
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_errors import wrong_type
@@ -24,42 +34,62 @@ def record_of(mutation: Mutation, head: AuditHead) -> AuditRecord:
         job_id=mutation.job_id,
         from_status=old,
         to_status=new,
-        reason=mutation.reason[:REASON_LIMIT],
+        reason=without_tokens(mutation.reason)[:REASON_LIMIT],
         summary=mutation.summary,
         at=head.not_before(mutation.at),
         prev=head.hash,
     )
 
 
-def arguments(mutation: Mutation, record: AuditRecord, head: AuditHead) -> list[str]:
-    """ARGV of `mutate.lua`; its header says what stands where."""
-    expected, opens = mutation.expected_status, mutation.opens
+def arguments(
+    mutation: Mutation, record: AuditRecord, head: AuditHead, *, digest: str
+) -> list[str]:
+    """ARGV of `mutate.lua`; its header says what stands where. *digest* is the record's."""
+    expected, cleanup = mutation.expected_status, mutation.expected_cleanup
     entry = record.stream_fields()
     del entry["seq"]  # the entry id says it
-    audit = _flat(entry | {"prev": record.prev, "hash": record.digest()})
+    audit = _flat(entry | {"prev": record.prev, "hash": digest})
     fields = _flat(encode(mutation.fields))
-    removed, dequeued = mutation.removed_fields, mutation.drop_queue_entries
-    deadline = repr(opens.expires_at.timestamp()) if opens else ""
+    removed = mutation.removed_fields
+    dequeued = [text for entry in mutation.drop_queue_entries for text in _removal(entry)]
+    deadline = repr(mutation.deadline.timestamp()) if mutation.deadline else ""
+    lifetime = mutation.token_lifetime
     return [
         mutation.op_id,
         mutation.job_id,
         "absent" if expected is None else f"={expected}",
         f"{head.seq}-0 {head.hash}" if head.seq else "",
         f"{record.seq}-0",
-        repr(mutation.at.timestamp()),
+        "" if mutation.keeps_place else repr(mutation.at.timestamp()),
         _whole_seconds(mutation.ttl) if mutation.ttl else "",
-        mutation.held_token.reveal() if mutation.held_token else "",
-        "1" if mutation.delete else "",
+        _expected_token(mutation),
+        "1" if mutation.delete else "r" if mutation.only_recorded else "",
         "-" if mutation.closes_approval else deadline,
-        _whole_seconds(opens.lifetime) if opens else "",
+        _whole_seconds(lifetime) if lifetime else "",
         mutation.push_processing or "",
         mutation.push_approval or "",
+        "" if cleanup is None else f"={cleanup}",
+        "1" if mutation.consumes else "",
+        "" if mutation.expected_stamp is None else f"={mutation.expected_stamp}",
+        mutation.lease or "",
         " ".join(str(len(part)) for part in (audit, fields, removed, dequeued)),
         *audit,
         *fields,
         *removed,
         *dequeued,
     ]
+
+
+def _expected_token(mutation: Mutation) -> str:
+    """Whoever ends an approval or begins one knows its token, or knows that there is none."""
+    if mutation.held_token is not None:
+        return f"={mutation.held_token.reveal()}"
+    begins = mutation.issues is not None and mutation.issues.kind is TokenKind.APPROVAL
+    return "=" if begins or mutation.closes_approval else ""
+
+
+def _removal(entry: QueueEntry) -> tuple[str, str, str]:
+    return entry.queue, f"{'-' if entry.near_end else ''}{entry.times}", entry.text
 
 
 def _flat(fields: dict[str, str]) -> list[str]:
@@ -73,7 +103,8 @@ def _whole_seconds(duration: timedelta) -> str:
 
 def keys_of(mutation: Mutation, keys: Keys) -> list[str]:
     """KEYS of `mutate.lua`."""
-    issued, consumed = mutation.opens, mutation.held_token
+    held = mutation.held_token
+    consumed = Token(kind=TokenKind.APPROVAL, value=held) if held else mutation.consumes
     return [
         keys.job(mutation.job_id),
         keys.index,
@@ -82,9 +113,10 @@ def keys_of(mutation: Mutation, keys: Keys) -> list[str]:
         keys.approval_lock(mutation.job_id),
         keys.processing_queue,
         keys.approval_queue,
-        keys.approval_token(issued.token.reveal()) if issued else keys.probe,
-        keys.approval_token(consumed.reveal()) if consumed else keys.probe,
+        keys.token(mutation.issues) if mutation.issues else keys.probe,
+        keys.token(consumed) if consumed else keys.probe,
         keys.probe,
+        keys.lease if mutation.lease else keys.probe,
     ]
 
 
@@ -102,7 +134,9 @@ def head_from(entry_id: str, digest: str, at: str) -> AuditHead:
 
 def concerns_all(answer: Sequence[str], mutation: Mutation, keys: Keys) -> bool:
     """Whether every other mutation would be refused for the same reason."""
-    return answer[0] == "NOPERM" or (answer[0] == "TYPE" and answer[1] != keys.job(mutation.job_id))
+    return answer[0] in ("NOPERM", "FENCED") or (
+        answer[0] == "TYPE" and answer[1] != keys.job(mutation.job_id)
+    )
 
 
 def refusal(answer: Sequence[str], mutation: Mutation, server: str) -> JobctlError:
@@ -116,25 +150,39 @@ def refusal(answer: Sequence[str], mutation: Mutation, server: str) -> JobctlErr
             )
         case "TYPE":
             return wrong_type(server, answer[1], answer[2])
+        case "FENCED":
+            return LockedError(
+                "this run was paused for so long that its lease has run out; nothing more is "
+                "changed",
+                hint="run the command again: it goes on where this one stopped",
+                job_id=mutation.job_id,
+            )
         case _:
             return _conflict(answer, mutation)
 
 
 def _conflict(answer: Sequence[str], mutation: Mutation) -> ConflictError:
     job = f"job {mutation.job_id}"
+    kind: type[ConflictError] = ChangedMeanwhileError
     match answer[0]:
         case "LOCKED":
+            kind = HeldError
             text = f"{job} is being decided by the approval service at this moment"
             hint = "try again in a minute, then look at its status"
         case "DELETING":
             text = f"{job} is being deleted"
             hint = f"finish it with jobctl delete {mutation.job_id}"
         case "TOKEN":
-            text, hint = f"{job} has another approval token now", "issue a new token"
+            text = f"{job} has another token now, or the token was used up meanwhile"
+            hint = f"jobctl token issue {mutation.job_id} makes a new one"
+        case "STAMP":
+            text, hint = f"{job} has changed since it was read", "look at it again"
+        case "CLEANUP":
+            text, hint = f"{job} is being cleaned up by somebody else", "look at its status"
         case _:
             text = _status_conflict(job, answer[1], mutation)
             hint = "look at its status, then decide again"
-    return ConflictError(f"{text}; nothing was changed", hint=hint, job_id=mutation.job_id)
+    return kind(f"{text}; nothing was changed", hint=hint, job_id=mutation.job_id)
 
 
 def _status_conflict(job: str, actual: str, mutation: Mutation) -> str:
@@ -147,5 +195,8 @@ def _status_conflict(job: str, actual: str, mutation: Mutation) -> str:
 
 def _family(key: str) -> str:
     """A key without the token or id that may stand in it."""
-    head, _, _ = key.partition(":approval-token:")
-    return f"{head}:approval-token:*" if head != key else key
+    for kind in TokenKind:
+        head, family, _ = key.partition(f":{kind}-token:")
+        if family:
+            return f"{head}{family}*"
+    return key

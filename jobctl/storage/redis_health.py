@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from jobctl.domain.job import Secret
 from jobctl.domain.moments import from_unix
 from jobctl.errors import NotPermittedError
 from jobctl.services.doctor import IndexSample, ServerHealth
+from jobctl.services.ports import Token, TokenKind
 from jobctl.storage.keys import Keys, wire
 from jobctl.storage.redis_errors import translated
 from jobctl.storage.scripts import call
@@ -99,7 +101,11 @@ class RedisProbe:
 
     def _needed(self) -> list[tuple[str, str]]:
         keys = self._keys
-        job, token = keys.job("doctor"), keys.approval_token("doctor")
+        job, token = (
+            keys.job("doctor"),
+            keys.token(Token(kind=TokenKind.APPROVAL, value=Secret("doctor"))),
+        )
+        stream = keys.token(Token(kind=TokenKind.STREAM, value=Secret("doctor")))
         return [
             ("HGETALL @", job),
             ("HSET @ f v", job),
@@ -122,13 +128,20 @@ class RedisProbe:
             ("XREVRANGE @ + -", keys.audit),
             ("XRANGE @ - +", keys.audit),
             ("SET @ v EX 1", token),
+            ("GET @", token),
+            ("TTL @", token),
             ("DEL @", token),
+            ("SET @ v EX 1", stream),
+            ("GET @", stream),
+            ("DEL @", stream),
             ("EXISTS @", keys.approval_lock("doctor")),
             ("LPUSH @ v", keys.processing_queue),
             ("LPUSH @ v", keys.approval_queue),
             ("LREM @ 0 v", keys.approval_queue),
+            ("LLEN @", keys.approval_queue),
             ("LRANGE @ 0 1", keys.approval_queue),
             ("LREM @ 0 v", keys.processing_queue),
+            ("LLEN @", keys.processing_queue),
             ("LRANGE @ 0 1", keys.processing_queue),
             ("TIME", keys.namespace),
         ]

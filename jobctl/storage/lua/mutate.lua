@@ -5,33 +5,40 @@
 --   2 index by update       5 approval lock          8 token that is issued (probe key if none)
 --   3 approval deadlines    6 queue of processing    9 token that is consumed (probe key if none)
 --                                                   10 probe key, which never exists
+--   11 lease that the caller must hold (probe key if none)
 -- ARGV
---   1 operation id            5 audit entry id `<seq>-0`       9 '1' to delete the job
+--   1 operation id            5 audit entry id `<seq>-0`       9 '1' to delete the job, 'r' to
+--                                                                write nothing but the record
 --   2 job id                  6 score, unix seconds           10 deadline: '' leave, '-' remove,
---   3 expected status:        7 seconds to live ('' keeps)       or unix seconds
---     'absent' or '=<status>' 8 expected approval token      11 lifetime of the issued token, s
---   4 expected audit head,       ('' is not checked)         12 entry to push for processing or ''
---     `<id> <hash>` ('' for                                  13 entry to push for approval or ''
---     an empty stream)
---   14 four counts `<audit> <fields> <removed> <queue>`, then that many strings of each:
+--   3 expected status:           ('' leaves the index)           or unix seconds
+--     'absent' or '=<status>' 7 seconds to live ('' keeps)   11 lifetime of the issued token, s
+--   4 expected audit head,    8 expected approval token,     12 entry to push for processing or ''
+--     `<id> <hash>` ('' for      '=<token>' or '=' for none  13 entry to push for approval or ''
+--     an empty stream)           ('' is not checked)         14 expected cleanup state,
+--                                                               '=<state>' ('' is not checked)
+--   15 '1' if the consumed token must be this job's
+--   16 expected `updated_at`, '=<text>' ('' is not checked)
+--   17 what the lease must hold ('' is not checked)
+--   18 four counts `<audit> <fields> <removed> <queue>`, then that many strings of each:
 --     audit entry (field, value, ...), job fields (field, value, ...), fields to remove,
---     queue entries to remove
+--     queue entries to remove (`processing` or `approval`, count as LREM has it, entry, ...)
 -- Returns
---   {'OK'} | {'REPLAYED'} | {'LOCKED'} | {'TOKEN'} | {'TYPE', key, type}
---   {'CONFLICT', 'absent' or '=<status>'} | {'DELETING'} | {'HEAD', id, hash, at}
+--   {'FENCED'} | {'STAMP'} | {'OK'} | {'REPLAYED'} | {'LOCKED'} | {'TOKEN'} | {'TYPE', key, type}
+--   {'CONFLICT', 'absent' or '=<status>'} | {'CLEANUP'} | {'DELETING'} | {'HEAD', id, hash, at}
 --   {'NOPERM', command, key}
 --
 -- No shebang: it loads on Redis 6.2, 7, 8 and Valkey.
 
 local job, index, deadlines, audit, lock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processing, approval, issued, consumed = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local probe_key = KEYS[10]
+local probe_key, lease = KEYS[10], KEYS[11]
 local op_id, job_id, expected, head = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entry_id, score, ttl, token = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local deletes, deadline = ARGV[9] == '1', ARGV[10]
+local deletes, records, deadline = ARGV[9] == '1', ARGV[9] == 'r', ARGV[10]
 local push_processing, push_approval = ARGV[12], ARGV[13]
+local cleanup, must_bear, stamp, claim = ARGV[14], ARGV[15] == '1', ARGV[16], ARGV[17]
 
-local rest = 15
+local rest = 19
 local function take(count)
   local list = {}
   for i = 1, count do list[i] = ARGV[rest + i - 1] end
@@ -39,7 +46,7 @@ local function take(count)
   return list
 end
 local counts = {}
-for number in string.gmatch(ARGV[14], '%d+') do counts[#counts + 1] = tonumber(number) end
+for number in string.gmatch(ARGV[18], '%d+') do counts[#counts + 1] = tonumber(number) end
 local record, fields, removed, dequeued =
   take(counts[1]), take(counts[2]), take(counts[3]), take(counts[4])
 
@@ -48,16 +55,21 @@ local types = {
   {job, 'hash'}, {index, 'zset'}, {deadlines, 'zset'}, {audit, 'stream'},
   {lock, 'string'}, {processing, 'list'}, {approval, 'list'},
 }
+if consumed ~= probe_key then types[#types + 1] = {consumed, 'string'} end
 for _, pair in ipairs(types) do
   local found = redis.call('TYPE', pair[1]).ok
   if found ~= 'none' and found ~= pair[2] then return {'TYPE', pair[1], found} end
 end
 
+-- A run that was paused for longer than its lease changes nothing more.
+if claim ~= '' and redis.call('GET', lease) ~= claim then return {'FENCED'} end
+
 -- 2. The same operation already applied: the reply to an earlier attempt was lost.
 if redis.call('HGET', job, 'jobctl_op') == op_id then return {'REPLAYED'} end
 
--- 3. The foreign service is deciding on this job.
-if redis.call('EXISTS', lock) == 1 then return {'LOCKED'} end
+-- 3. The foreign service is deciding on this job. Whoever names the state of its cleanup ends what
+-- a decision has begun already: the service locks such jobs too before it looks at them.
+if cleanup == '' and redis.call('EXISTS', lock) == 1 then return {'LOCKED'} end
 
 -- 4. Compare and set on the status that was read.
 local actual = 'absent'
@@ -65,12 +77,20 @@ if redis.call('EXISTS', job) == 1 then
   actual = '=' .. (redis.call('HGET', job, 'status') or '')
 end
 if actual ~= expected then return {'CONFLICT', actual} end
-if not deletes and redis.call('HGET', job, 'cleanup_state') == 'deleting' then
+if stamp ~= '' and stamp ~= '=' .. (redis.call('HGET', job, 'updated_at') or '') then
+  return {'STAMP'}
+end
+local cleaning = redis.call('HGET', job, 'cleanup_state') or ''
+-- Only who says that it knows of the deletion may change anything but finish it.
+if cleaning == 'deleting' and not (deletes or records or cleanup == '=deleting') then
   return {'DELETING'}
 end
+if cleanup ~= '' and cleanup ~= '=' .. cleaning then return {'CLEANUP'} end
 
--- 5. The approval token.
-if token ~= '' and redis.call('HGET', job, 'approval_token') ~= token then return {'TOKEN'} end
+-- 5. The tokens.
+local held = '=' .. (redis.call('HGET', job, 'approval_token') or '')
+if token ~= '' and token ~= held then return {'TOKEN'} end
+if must_bear and redis.call('GET', consumed) ~= job_id then return {'TOKEN'} end
 
 -- 6. The audit chain: its last entry must be the one that our record pins.
 local last = redis.call('XREVRANGE', audit, '+', '-', 'COUNT', 1)[1]
@@ -85,18 +105,20 @@ if seen ~= head then return {'HEAD', last and last[1] or '', hash, at} end
 -- 7. Permissions and memory, before anything is changed. An access rule or a full memory would
 -- otherwise stop the script half-way and leave the writes before it.
 local function planned()
-  local writes = {{'XADD', audit, entry_id, 'f', 'v'}, {'ZREM', deadlines, job_id}}
+  local writes = {{'XADD', audit, entry_id, 'f', 'v'}}
+  if records then return writes end
   local function add(...) writes[#writes + 1] = {...} end
+  add('ZREM', deadlines, job_id)
   if deletes then
     add('DEL', job); add('ZREM', index, job_id)
   else
-    add('HSET', job, 'f', 'v'); add('ZADD', index, 'GT', score, job_id)
+    add('HSET', job, 'f', 'v')
+    if score ~= '' then add('ZADD', index, 'GT', score, job_id) end
     if ttl ~= '' then add('EXPIRE', job, ttl) end
     if #removed > 0 then add('HDEL', job, 'f') end
   end
-  if deadline ~= '' and deadline ~= '-' then
-    add('ZADD', deadlines, deadline, job_id); add('SET', issued, job_id, 'EX', ARGV[11])
-  end
+  if deadline ~= '' and deadline ~= '-' then add('ZADD', deadlines, deadline, job_id) end
+  if issued ~= probe_key then add('SET', issued, job_id, 'EX', ARGV[11]) end
   if consumed ~= probe_key then add('DEL', consumed) end
   if push_processing ~= '' then add('LPUSH', processing, 'v') end
   if push_approval ~= '' then add('LPUSH', approval, 'v') end
@@ -118,6 +140,7 @@ local function probe_by_running()
       refused = reply
     end
   end
+  if records then return nil end
   probe('DEL', probe_key)
   probe('ZREM', deadlines, nobody)
   probe('ZADD', deadlines, 'XX', 0, nobody)
@@ -150,6 +173,7 @@ end
 
 -- 8. The audit record first, then the change it speaks of.
 redis.call('XADD', audit, entry_id, unpack(record))
+if records then return {'OK'} end
 if deletes then
   redis.call('DEL', job)
   redis.call('ZREM', index, job_id)
@@ -163,17 +187,17 @@ else
     redis.call('HDEL', job, unpack(removed, first, math.min(first + 999, #removed)))
   end
   if ttl ~= '' then redis.call('EXPIRE', job, ttl) end
-  redis.call('ZADD', index, 'GT', score, job_id)
+  if score ~= '' then redis.call('ZADD', index, 'GT', score, job_id) end
 end
 if deadline == '-' or deletes then redis.call('ZREM', deadlines, job_id) end
 if consumed ~= probe_key then redis.call('DEL', consumed) end
 if deadline ~= '' and deadline ~= '-' then
   redis.call('ZADD', deadlines, deadline, job_id)
-  redis.call('SET', issued, job_id, 'EX', ARGV[11])
 end
-for _, entry in ipairs(dequeued) do
-  redis.call('LREM', processing, 0, entry)
-  redis.call('LREM', approval, 0, entry)
+if issued ~= probe_key then redis.call('SET', issued, job_id, 'EX', ARGV[11]) end
+for i = 1, #dequeued, 3 do
+  local queue = dequeued[i] == 'processing' and processing or approval
+  redis.call('LREM', queue, dequeued[i + 1], dequeued[i + 2])
 end
 if push_processing ~= '' then redis.call('LPUSH', processing, push_processing) end
 if push_approval ~= '' then redis.call('LPUSH', approval, push_approval) end

@@ -1,0 +1,162 @@
+"""Which jobs are due for what: one judgement for the preview, the plan and the real run.
+
+Age is the time since the last change, not since creation: a job that ended a second ago may be
+a month old.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from jobctl.domain.job import Job
+from jobctl.domain.moments import EARLIEST, format_duration, parse_timestamp
+from jobctl.domain.status import TERMINAL, JobStatus, parse_status
+
+PENDING = "pending"
+DELETING = "deleting"
+"""The states of `cleanup_state`: a decided job that still has its documents, and one that is
+being deleted altogether."""
+
+_ENDED_WITH_DOCUMENTS = frozenset({JobStatus.DENIED, JobStatus.FAILED})
+_RUNNING = frozenset({JobStatus.PII_SCANNING, JobStatus.PROCESSING, JobStatus.PROCESSING_QUEUED})
+
+
+class Sweep(StrEnum):
+    """The parts of a cleanup, in the order in which they are done."""
+
+    APPROVALS = "approvals"
+    STUCK = "stuck"
+    RETENTION = "retention"
+    INDEX = "index"
+    ORPHANS = "orphans"
+
+
+USUAL_SWEEPS = frozenset(Sweep) - {Sweep.ORPHANS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What is due for a job, and why. `stamp` is its `updated_at` as it is stored; `bucket` and
+    `key` name the object that is an orphan."""
+
+    job_id: str
+    sweep: Sweep
+    status: str
+    stamp: str
+    last_activity: datetime | None
+    reason: str
+    bucket: str = ""
+    key: str = ""
+
+
+class Stored(Protocol):
+    """The stored texts that sort out most jobs without decoding them."""
+
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def updated_at(self) -> str | None: ...
+    @property
+    def cleanup_state(self) -> str | None: ...
+    @property
+    def score(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPolicy:
+    """*cutoff* is the moment that all ages are measured at, by the store's clock."""
+
+    cutoff: datetime
+    sweeps: frozenset[Sweep]
+    keep: Mapping[JobStatus, timedelta]
+    stuck_after: timedelta
+    grace: timedelta = timedelta(days=2)
+
+    def judge(
+        self, job: Job, *, indexed_at: datetime | None, deadline: datetime | None
+    ) -> Due | None:
+        """What is due for *job* at the cutoff; None for nothing. Nothing is due on a guess: a
+        job whose last change nobody can tell is not."""
+        last = last_change(job, indexed_at)
+        found = self._unfinished(job) or self._expired_approval(job, deadline)
+        if found is None and last is not None:
+            found = self._stuck(job, last) or self._outlived(job, last)
+        if found is None or found[0] not in self.sweeps:
+            return None
+        sweep, reason = found
+        return Due(
+            job_id=job.id,
+            sweep=sweep,
+            status=job.raw_status or "",
+            stamp=job.stamp or "",
+            last_activity=last,
+            reason=reason,
+        )
+
+    def may_concern(self, stored: Stored) -> bool:
+        """Whether `judge` could find anything; it errs on the side of a closer look."""
+        if stored.cleanup_state:
+            return True
+        status = parse_status(stored.status)
+        if status is JobStatus.AWAITING_APPROVAL:
+            return Sweep.APPROVALS in self.sweeps
+        if status in _RUNNING:
+            return Sweep.STUCK in self.sweeps and self._older(stored, self.stuck_after)
+        if status not in TERMINAL or Sweep.RETENTION not in self.sweeps:
+            return False
+        # A failed job may turn out to be a cancelled one.
+        limits = [self.keep[one] for one in _kin(status) if one in self.keep]
+        return bool(limits) and self._older(stored, min(limits))
+
+    def _older(self, stored: Stored, limit: timedelta) -> bool:
+        updated_at = parse_timestamp(stored.updated_at) or EARLIEST
+        return self.cutoff - updated_at > limit
+
+    def _unfinished(self, job: Job) -> tuple[Sweep, str] | None:
+        if job.cleanup_state == DELETING:
+            return Sweep.RETENTION, "its deletion was begun"
+        if job.cleanup_state == PENDING and job.status in _ENDED_WITH_DOCUMENTS:
+            return Sweep.APPROVALS, f"{job.shown_status}, with its documents still there"
+        return None
+
+    def _expired_approval(self, job: Job, deadline: datetime | None) -> tuple[Sweep, str] | None:
+        if job.status is not JobStatus.AWAITING_APPROVAL:
+            return None
+        expires_at = job.approval_expires_at or deadline
+        if expires_at is None or expires_at > self.cutoff:
+            return None
+        ago = format_duration(self.cutoff - expires_at)
+        return Sweep.APPROVALS, f"its approval expired {ago} ago"
+
+    def _stuck(self, job: Job, last: datetime) -> tuple[Sweep, str] | None:
+        silent = self.cutoff - last
+        if job.status not in _RUNNING or silent <= self.stuck_after:
+            return None
+        limit = format_duration(self.stuck_after)
+        return (
+            Sweep.STUCK,
+            f"{job.shown_status}, silent for {format_duration(silent)} (limit {limit})",
+        )
+
+    def _outlived(self, job: Job, last: datetime) -> tuple[Sweep, str] | None:
+        keep = self.keep.get(job.status) if job.status in TERMINAL and job.status else None
+        if keep is None or self.cutoff - last <= keep:
+            return None
+        age = format_duration(self.cutoff - last)
+        return Sweep.RETENTION, f"{job.shown_status} for {age} (kept {format_duration(keep)})"
+
+
+def last_change(job: Job, indexed_at: datetime | None) -> datetime | None:
+    """None where nobody can tell: whoever wrote a time that cannot be read may have done so just
+    now, and has not touched the index."""
+    if job.stamp and job.updated_at is None:
+        return None
+    return max((at for at in (job.last_activity, indexed_at) if at is not None), default=None)
+
+
+def _kin(status: JobStatus | None) -> tuple[JobStatus, ...]:
+    if status is JobStatus.FAILED:
+        return JobStatus.FAILED, JobStatus.CANCELLED
+    return (status,) if status else ()
