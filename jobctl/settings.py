@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from jobctl import setting_values as read
 from jobctl.config_file import LOCAL_CONTEXT, read_config_file, select_context
 from jobctl.domain.identifiers import IdFormat
 from jobctl.domain.moments import format_duration, parse_duration
@@ -22,45 +23,10 @@ ENVIRONMENT_PREFIX = "JOBCTL_"
 OutputFormat = Literal["table", "wide", "json", "jsonl", "csv", "tsv", "id"]
 ColorMode = Literal["auto", "always", "never"]
 Handoff = Literal["queue", "none"]
+CancelStatus = Literal["cancelled", "failed"]
 AddressingStyle = Literal["auto", "path", "virtual"]
 
 T = TypeVar("T")
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise InvalidUsageError(f"{text!r} is none of {', '.join(allowed)}")
-        return text
-
-    return parse
-
-
-def _switch(text: str) -> bool:
-    lowered = text.lower()
-    if lowered not in {"true", "false", "1", "0", "yes", "no"}:
-        raise InvalidUsageError(f"{text!r} is neither true nor false")
-    return lowered in {"true", "1", "yes"}
-
-
-def _path(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise InvalidUsageError(f"no such user: {text}") from error
-
-
-def _namespace(text: str) -> str:
-    if not text or any(character.isspace() or character in "*?[]\\" for character in text):
-        raise InvalidUsageError("a namespace has neither blanks nor any of * ? [ ] \\")
-    return text
-
-
-def _bucket(text: str) -> str:
-    minimum, maximum = 3, 63
-    if not minimum <= len(text) <= maximum or "/" in text:
-        raise InvalidUsageError(f"{text!r} is not a bucket name (3 to 63 characters, no /)")
-    return text
 
 
 def _setting(default: T, purpose: str, parse: Callable[[str], Any] = str) -> T:
@@ -78,46 +44,85 @@ class Settings:
     )
     redis_username: str | None = _setting(None, "The Redis user.")
     redis_password_file: Path | None = _setting(
-        None, "A file whose first line is the Redis password.", _path
+        None, "A file whose first line is the Redis password.", read.path
     )
-    namespace: str = _setting("eq-pdf", "What every key begins with.", _namespace)
+    namespace: str = _setting("eq-pdf", "What every key begins with.", read.namespace)
     index_key: str | None = _setting(
         None, "The key of the index, where it is not <namespace>:jobs-by-updated."
     )
-    documents_bucket: str = _setting("equalify-temp", "The bucket of uploaded documents.", _bucket)
-    results_bucket: str = _setting("equalify-results", "The bucket of results.", _bucket)
+    documents_bucket: str = _setting(
+        "equalify-temp", "The bucket of uploaded documents.", read.bucket
+    )
+    results_bucket: str = _setting("equalify-results", "The bucket of results.", read.bucket)
     s3_endpoint_url: str | None = _setting(None, "The S3 server, where it is not AWS.")
     s3_region: str | None = _setting(None, "The S3 region.")
     s3_addressing_style: AddressingStyle = _setting(
         "auto",
         "Bucket names in the path or in the host name: auto, path or virtual.",
-        _choice("auto", "path", "virtual"),
+        read.choice("auto", "path", "virtual"),
     )
     actor: str | None = _setting(None, "Who acts, for the audit trail; without it user@host.")
     output: OutputFormat | None = _setting(
         None,
         "The output format: table, wide, json, jsonl, csv, tsv or id; without it table on a "
         "terminal and tsv elsewhere.",
-        _choice("table", "wide", "json", "jsonl", "csv", "tsv", "id"),
+        read.choice("table", "wide", "json", "jsonl", "csv", "tsv", "id"),
     )
     color: ColorMode = _setting(
-        "auto", "Colors: auto, always or never.", _choice("auto", "always", "never")
+        "auto", "Colors: auto, always or never.", read.choice("auto", "always", "never")
     )
-    read_only: bool = _setting(False, "Refuse every command that changes something.", _switch)
+    read_only: bool = _setting(False, "Refuse every command that changes something.", read.switch)
     id_format: IdFormat = _setting(
-        "any", "Which job ids are valid: any or uuid.", _choice("any", "uuid")
+        "any", "Which job ids are valid: any or uuid.", read.choice("any", "uuid")
     )
     handoff: Handoff = _setting(
         "queue",
         "How a document reaches the workers: queue (an entry in <namespace>:queue:processing) "
         "or none.",
-        _choice("queue", "none"),
+        read.handoff,
+    )
+    cancel_status: CancelStatus = _setting(
+        "cancelled",
+        "How a cancelled job is stored: cancelled, or failed with a message, for services that "
+        "know no other.",
+        read.choice("cancelled", "failed"),
+    )
+    min_reason_length: int = _setting(
+        10,
+        "How many characters the reason of a decision has at least.",
+        read.reason_length,
     )
     approval_timeout: timedelta = _setting(
         timedelta(hours=4), "How long an approval may take.", parse_duration
     )
     stuck_after: timedelta = _setting(
         timedelta(hours=2), "After how much silence a running job counts as stuck.", parse_duration
+    )
+    retention_completed: timedelta | None = _setting(
+        timedelta(days=28),
+        "After how long cleanup deletes a completed job; or never.",
+        read.retention_limit,
+    )
+    retention_failed: timedelta | None = _setting(
+        timedelta(days=28),
+        "After how long cleanup deletes a failed job; or never.",
+        read.retention_limit,
+    )
+    retention_cancelled: timedelta | None = _setting(
+        timedelta(days=28),
+        "After how long cleanup deletes a cancelled job; or never.",
+        read.retention_limit,
+    )
+    retention_denied: timedelta | None = _setting(
+        timedelta(days=6),
+        "After how long cleanup deletes a denied job; or never.",
+        read.retention_limit,
+    )
+    max_delete: str | None = _setting(
+        None,
+        "How many jobs cleanup may delete in one run: a number, or a share such as 20%. Without it "
+        "20%, but always 10.",
+        read.deletion_limit,
     )
     ttl_completed: timedelta = _setting(
         timedelta(days=30), "How long a completed job's record is kept.", parse_duration
@@ -135,7 +140,9 @@ class Settings:
         timedelta(days=7), "How long any other job's record is kept.", parse_duration
     )
     local_dir: Path | None = _setting(
-        None, "The data of the embedded store; without it $XDG_DATA_HOME/jobctl.", _path
+        None,
+        "The data of the embedded store; without it $XDG_DATA_HOME/jobctl.",
+        read.path,
     )
 
 

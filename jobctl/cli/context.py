@@ -5,32 +5,36 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from jobctl.config_file import LOCAL_CONTEXT
 from jobctl.domain.status import TtlPolicy
 from jobctl.errors import BadConfigurationError, RefusedError
 from jobctl.settings import (
-    PURPOSES,
     ResolvedSettings,
     Settings,
     default_data_directory,
     resolve,
-    shown_value,
 )
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from jobctl.services.config import SettingsReport
+    from jobctl.cli.interruption import Interruption
     from jobctl.services.doctor import StoreProbe
-    from jobctl.services.ports import JobStore, ObjectStore
+    from jobctl.services.documents import Documents
+    from jobctl.services.ports import AuditLog, JobStore, ObjectStore
     from jobctl.storage.embedded import EmbeddedServer
     from jobctl.storage.keys import Keys
     from jobctl.storage.redis_connection import Endpoint
+    from jobctl.storage.redis_index_repair import RedisIndexRepair
+    from jobctl.storage.redis_lease import RedisLease
+
+
+# Longer than any single request to Redis or S3 takes, its retries included.
+_LEASE = timedelta(seconds=120)
 
 
 @dataclass(slots=True)
@@ -56,6 +60,9 @@ class _Closes(Protocol):
     def close(self) -> None: ...
 
 
+_Closing = TypeVar("_Closing", bound=_Closes)
+
+
 class Session:
     """One command's settings, stores and terminal. Close it: the embedded store counts clients."""
 
@@ -63,12 +70,18 @@ class Session:
         self._load = load
         self.quiet = quiet
         self._exits = ExitStack()
+        self.leases: list[RedisLease] = []
 
     def close(self) -> None:
         self._exits.close()
 
     def _closing(self, resource: _Closes) -> None:
         self._exits.callback(resource.close)
+
+    def closing(self, resource: _Closing) -> _Closing:
+        """*resource* itself, closed with the session."""
+        self._closing(resource)
+        return resource
 
     @cached_property
     def resolved(self) -> ResolvedSettings:
@@ -142,6 +155,46 @@ class Session:
         return RedisJobStore(client, keys=self.keys, server=str(self._endpoint))
 
     @cached_property
+    def audit_log(self) -> "AuditLog":
+        client = self._client
+        from jobctl.storage.redis_audit import RedisAuditLog
+
+        return RedisAuditLog(client, keys=self.keys, server=str(self._endpoint))
+
+    @cached_property
+    def cleanup_lease(self) -> "RedisLease":
+        """Held by this session from now on; LockedError where another run has it."""
+        return self._lease(self.keys.lease, "cleanup")
+
+    @cached_property
+    def index_lease(self) -> "RedisLease":
+        return self._lease(self.keys.index_lease, "repair of the index")
+
+    def _lease(self, key: str, what: str) -> "RedisLease":
+        client = self._client
+        from jobctl.storage.redis_lease import RedisLease
+
+        lease = RedisLease(
+            client,
+            key=key,
+            what=what,
+            claim=f"{self.new_op_id()} {self.actor} since {self.now():%Y-%m-%dT%H:%M:%SZ}",
+            lifetime=_LEASE,
+            server=str(self._endpoint),
+        )
+        lease.acquire()
+        self._closing(lease)
+        self.leases.append(lease)
+        return lease
+
+    @cached_property
+    def index_repair(self) -> "RedisIndexRepair":
+        client = self._client
+        from jobctl.storage.redis_index_repair import RedisIndexRepair
+
+        return RedisIndexRepair(client, keys=self.keys, server=str(self._endpoint))
+
+    @cached_property
     def store_probe(self) -> "StoreProbe":
         from jobctl.services.doctor import LateProbe
 
@@ -168,6 +221,14 @@ class Session:
             addressing_style=settings.s3_addressing_style,
         )
 
+    @cached_property
+    def documents(self) -> "Documents":
+        from jobctl.services.documents import Buckets, Documents
+
+        settings = self.settings
+        buckets = Buckets(documents=settings.documents_bucket, results=settings.results_bucket)
+        return Documents(objects=self.objects, buckets=buckets)
+
     @property
     def ttl(self) -> TtlPolicy:
         settings = self.settings
@@ -193,6 +254,11 @@ class Session:
                 "cannot tell who acts: this user has no name", hint="set actor or JOBCTL_ACTOR"
             ) from error
 
+    @property
+    def actor_origin(self) -> str:
+        """Where the actor's name comes from, for the audit trail."""
+        return self.resolved.origins["actor"] if self.settings.actor else "user@host"
+
     def new_op_id(self) -> str:
         """A random operation id; it names one change for good, whatever happens to its reply."""
         return os.urandom(10).hex()
@@ -207,31 +273,19 @@ class Session:
                 hint=f"read_only comes from: {self.resolved.origins['read_only']}",
             )
 
+    def interruption(self) -> "Interruption":
+        """Signals are remembered from now on, until the session ends."""
+        from jobctl.cli.interruption import Interruption
+
+        return self.closing(Interruption(announced=self._has_notes))
+
+    @property
+    def _has_notes(self) -> bool:
+        return not self.quiet and self.settings.output not in ("json", "jsonl")
+
     def note(self, text: str) -> None:
         """A line on stderr, unless stderr is to hold nothing but errors as JSON."""
-        if not self.quiet and self.settings.output not in ("json", "jsonl"):
+        if self._has_notes:
             from jobctl.render.sanitise import clean
 
             sys.stderr.write(f"jobctl: {clean(text)}\n")
-
-    def report(self) -> "SettingsReport":
-        """The settings in force, passwords left out."""
-        from jobctl.services.config import SettingInForce, SettingsReport
-
-        resolved = self.resolved
-        missing = "" if resolved.config_file_exists else " (absent)"
-        store = "redis" if not self.is_local else f"{LOCAL_CONTEXT}, in {self.data_directory}"
-        return SettingsReport(
-            context=resolved.context,
-            config_file=f"{resolved.config_file}{missing}",
-            store=store,
-            items=tuple(
-                SettingInForce(
-                    name=name,
-                    value=shown_value(name, getattr(resolved.settings, name)),
-                    origin=resolved.origins[name],
-                    purpose=purpose,
-                )
-                for name, purpose in PURPOSES.items()
-            ),
-        )

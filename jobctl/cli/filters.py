@@ -1,14 +1,15 @@
 """The filter options that `list` and bulk commands share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from jobctl.cli.params import key_value, priority_name
-from jobctl.domain.job import Priority
 from jobctl.domain.moments import parse_duration, parse_moment
+from jobctl.domain.priority import Priority
 from jobctl.domain.queries import JobFilter
 from jobctl.domain.status import JobStatus, parse_status
 from jobctl.errors import InvalidUsageError
@@ -75,38 +76,54 @@ Fields = Annotated[
 ]
 
 
-def build_filter(
-    *,
-    statuses: Sequence[str] | None,
-    since: str | None,
-    until: str | None,
-    older: str | None,
-    types: Sequence[str] | None,
-    priorities: Sequence[str] | None,
-    users: Sequence[str] | None,
-    organizations: Sequence[str] | None,
-    name: str | None,
-    fields: Sequence[str] | None,
-    now: datetime,
-) -> JobFilter:
-    names = _listed(statuses)
-    known, unknown = _statuses(names)
-    if older and until:
-        raise InvalidUsageError("--older and --until exclude each other")
-    latest = now - parse_duration(older) if older else None
-    return JobFilter(
-        statuses=known,
-        unknown_statuses=unknown,
-        any_unknown_status="active" in names,
-        since=parse_moment(since, now=now) if since else None,
-        until=parse_moment(until, now=now) if until else latest,
-        types=frozenset(_listed(types)),
-        priorities=frozenset(priority_name(one).lower() for one in _listed(priorities)),
-        users=frozenset(_listed(users)),
-        organizations=frozenset(_listed(organizations)),
-        name=name,
-        fields=dict(key_value(text) for text in fields or ()),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """The options, each a field, as they were given."""
+
+    status: Statuses = None
+    since: Since = None
+    until: Until = None
+    older: Older = None
+    type: Types = None
+    priority: Priorities = None
+    user: Users = None
+    org: Organizations = None
+    name: Name = None
+    field: Fields = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether any of them was."""
+        return any(getattr(self, one.name) not in (None, (), []) for one in fields(Filters))
+
+    def build(self, now: datetime) -> JobFilter:
+        self._check_blank()
+        names = _listed(self.status)
+        known, unknown = _statuses(names)
+        if self.older and self.until:
+            raise InvalidUsageError("--older and --until exclude each other")
+        latest = now - parse_duration(self.older) if self.older else None
+        return JobFilter(
+            statuses=known,
+            unknown_statuses=unknown,
+            any_unknown_status="active" in names,
+            since=parse_moment(self.since, now=now) if self.since else None,
+            until=parse_moment(self.until, now=now) if self.until else latest,
+            types=frozenset(_listed(self.type)),
+            priorities=frozenset(priority_name(one).lower() for one in _listed(self.priority)),
+            users=frozenset(_listed(self.user)),
+            organizations=frozenset(_listed(self.org)),
+            name=self.name,
+            fields=dict(key_value(text) for text in self.field or ()),
+        )
+
+    def _check_blank(self) -> None:
+        """`--user "$UNSET"` would otherwise choose the jobs of all users."""
+        for one in fields(Filters):
+            given = getattr(self, one.name)
+            texts = [given] if isinstance(given, str) else given or ()
+            if not all(text.strip(" ,") for text in texts):
+                raise InvalidUsageError(f"--{one.name}: it is empty", hint="is a variable not set?")
 
 
 def _listed(values: Sequence[str] | None) -> list[str]:

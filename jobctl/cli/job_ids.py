@@ -46,16 +46,27 @@ def _on_stdin() -> Iterator[str]:
     """A line an id, or a JSON object a line with `id`; blank lines do not count."""
     if sys.stdin is None:
         raise InvalidUsageError("standard input is closed", hint="name the ids, or pipe them in")
-    for number, line in enumerate(sys.stdin, start=1):
-        text = line.strip()
-        if text.startswith("{"):
-            import json
+    number = 0
+    try:
+        for number, line in enumerate(sys.stdin, start=1):
+            text = line.strip()
+            if text.startswith("{"):
+                text = _id_of(text, number)
+            if text:
+                yield text
+    except UnicodeDecodeError:
+        raise InvalidUsageError(
+            f"standard input is not text in UTF-8 behind line {number}"
+        ) from None
 
-            try:
-                text = json.loads(text)["id"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise InvalidUsageError(f"line {number} of standard input has no id") from error
-            if not isinstance(text, str) or not text:
-                raise InvalidUsageError(f"line {number} of standard input has no id")
-        if text:
-            yield text
+
+def _id_of(text: str, number: int) -> str:
+    import json
+
+    try:
+        found = json.loads(text)["id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, str) or not found:
+        raise InvalidUsageError(f"line {number} of standard input has no id")
+    return found

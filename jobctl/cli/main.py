@@ -90,7 +90,7 @@ def _dispatch(arguments: list[str], invocation: Any) -> int:
         ours = _in_our_terms(error)
         if ours is None:
             raise
-        raise ours from error
+        raise ours from None  # its text may repeat an argument
     if isinstance(answer, int) or answer is None:  # --help and --version answer with their code
         return answer or ExitCode.DONE
     return _show(answer)
@@ -103,7 +103,8 @@ def _in_our_terms(error: Exception) -> BaseException | None:
     if isinstance(error, typer.TyperException):
         where = getattr(error, "ctx", None)
         path = where.command_path if where else "jobctl"
-        message = error.format_message().rstrip(".")
+        # An argument too many may be a token that somebody expected there.
+        message = error.format_message().rstrip(".").partition("(s) (")[0]
         hint = f"see {path} --help"
         if path == "jobctl" and "option" in message:
             hint = "options of a command stand behind its name; " + hint

@@ -1,16 +1,17 @@
 """Options that commands share, and the decorator that gives every command its common ones."""
 
 import inspect
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
 from jobctl.cli.context import Session
 from jobctl.domain.identifiers import check_job_id
-from jobctl.domain.job import Priority
+from jobctl.domain.priority import Priority
 from jobctl.domain.status import ALIASES, JobStatus, parse_status
 from jobctl.errors import InvalidUsageError
 from jobctl.settings import OutputFormat
@@ -85,7 +86,7 @@ def key_value(text: str) -> tuple[str, str]:
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        if not re.fullmatch("[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
             raise InvalidUsageError(f"{text!r} is not a whole number from {lowest} to {highest}")
         return int(text)
 
@@ -117,7 +118,10 @@ IdsOrPrefixes = Annotated[
         help="Job ids, or prefixes of 8 or more characters; - reads ids from standard input.",
     ),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.")]
+Reason = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.", parser=not_blank),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")
 ]
@@ -165,10 +169,12 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
 def command(function: Callable[..., T]) -> Callable[..., Answer]:
     """Make *function(session, …)* a command with `--output`, `--context` and `--quiet`.
 
-    The function returns its result and neither prints nor exits.
+    A parameter whose type is a dataclass stands for the options that are its fields. The
+    function returns its result and neither prints nor exits.
     """
     signature = inspect.signature(function, eval_str=True)
     own = [one for one in signature.parameters.values() if one.name != "session"]
+    groups = {one.name: one.annotation for one in own if is_dataclass(one.annotation)}
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [
         inspect.Parameter(name, keyword, default=default, annotation=annotation)
@@ -179,12 +185,34 @@ def command(function: Callable[..., T]) -> Callable[..., Answer]:
     @wraps(function)
     def run(*, ctx: typer.Context, output: str | None, quiet: bool, **values: Any) -> Answer:
         session = ctx.obj.session(output=output, context=values.pop("context"), quiet=quiet)
+        for name, group in groups.items():
+            values[name] = group(  # type: ignore[operator] # a dataclass, by the test above
+                **{one.name: values.pop(one.name) for one in fields(group)}
+            )
         result = function(session, **values)
         if isinstance(result, Columned):
             return Answer(result=result.result, session=session, columns=result.columns)
         return Answer(result=result, session=session)
 
-    parameters = [context, *(one.replace(kind=keyword) for one in own), *common]
+    parameters = [context, *(one for each in own for one in _expanded(each)), *common]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # read by inspect
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run
+
+
+def _expanded(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """*parameter* itself, or one for each field of the dataclass that it is of."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    group = parameter.annotation
+    if not is_dataclass(group):
+        return [parameter.replace(kind=keyword)]
+    types = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            one.name,
+            keyword,
+            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+            annotation=types[one.name],
+        )
+        for one in fields(group)
+    ]

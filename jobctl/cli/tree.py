@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from jobctl.errors import InvalidUsageError
 
@@ -86,10 +86,14 @@ class LightCommand(TyperCommand):
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name and summary, and imports the one that is asked for.
 
-    `jobctl.cli.commands.<name>` holds the function, named like its module.
+    The module `<package>.<name>` holds the function, named like its module. A package instead of
+    a module, with `COMMANDS` of its own, is a group of commands. Where none of them is named, its
+    `DEFAULT` is meant; a group without one shows its help.
     """
 
+    package = "jobctl.cli.commands"
     summaries: Mapping[str, str] = {}
+    default: str | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -105,39 +109,65 @@ class LazyGroup(TyperGroup):
         if cmd_name not in self.summaries:
             return None
         if cmd_name not in self.commands:
-            self.commands[cmd_name] = _load(cmd_name)
+            self.commands[cmd_name] = _load(self.package, cmd_name)
         return self.commands[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries.items()))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:  # a completion is to offer the commands
+            args = [self.default or "--help"]
+        elif self.default and args and _is_option(args[0]) and args[0] not in ctx.help_option_names:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        named = bool(args) and not args[0].startswith("-")
+        named = bool(args) and not _is_option(args[0])
         if named and args[0] not in self.summaries and not ctx.resilient_parsing:
             raise InvalidUsageError(
-                f"no command {args[0]}", hint=_suggestion(args[0], list(self.summaries))
+                f"no command {' '.join([*_path_below_root(ctx), args[0]])}",
+                hint=_suggestion(args[0], list(self.summaries), ctx.command_path),
             )
         return super().resolve_command(ctx, args)
 
 
-def _suggestion(typed: str, known: list[str]) -> str:
+def _is_option(text: str) -> bool:
+    return text.startswith("-")
+
+
+def _path_below_root(ctx: Any) -> list[str]:
+    names: list[str] = ctx.command_path.split()[1:]
+    return names
+
+
+def _suggestion(typed: str, known: list[str], path: str) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(typed, known, n=1)
-    return f"did you mean {close[0]}?" if close else "jobctl --help lists the commands"
+    return f"did you mean {close[0]}?" if close else f"{path} --help lists the commands"
 
 
-def _load(name: str) -> Any:
+def _load(package: str, name: str) -> Any:
     module_name = name.replace("-", "_")
-    module = import_module(f"jobctl.cli.commands.{module_name}")
+    module = import_module(f"{package}.{module_name}")
     function: Callable[..., Any] = getattr(module, module_name)
-    one = typer.Typer(add_completion=False, rich_markup_mode=None)
-    one.command(
-        name,
-        cls=LightCommand,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )(function)
+    one = typer.Typer(name=name, add_completion=False, rich_markup_mode=None)
+    settings = {"help_option_names": ["-h", "--help"]}
+    if hasattr(module, "COMMANDS"):
+        members = {
+            "package": module.__name__,
+            "summaries": module.COMMANDS,
+            "default": getattr(module, "DEFAULT", None),
+        }
+        one.callback(
+            cls=type("Group", (LazyGroup,), members),
+            invoke_without_command=True,
+            context_settings=settings,
+        )(function)
+        return get_group(one)
+    one.command(name, cls=LightCommand, context_settings=settings)(function)
     command = get_command(one)
     command.examples = module.EXAMPLES  # type: ignore[attr-defined] # a LightCommand, see above
     return command

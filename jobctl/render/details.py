@@ -134,6 +134,13 @@ def _approval(job: Job, moments: Moments) -> Iterator[Line]:
     yield Line(label="Approval", value=_decision(job.approval_decision, moments))
     yield Line(label="Denial", value=_decision(job.denial_decision, moments))
     yield Line(label="Cancelled for", value=job.cancel_reason)
+    if job.attempts:
+        earlier = ", ".join(_ended(one) for one in job.attempts)
+        yield Line(label="Attempt", value=f"{job.attempt} (before: {earlier})")
+
+
+def _ended(attempt: object) -> str:
+    return str(attempt.get("status")) if isinstance(attempt, dict) else "unreadable"
 
 
 def _decision(decision: Decision | None, moments: Moments) -> str | None:

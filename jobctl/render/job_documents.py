@@ -48,6 +48,8 @@ def job_document(job: Job, *, with_errors: bool = False) -> Document:
         },
         "celery_task_id": job.celery_task_id,
         "cancel_reason": job.cancel_reason,
+        "attempt": job.attempt,
+        "attempts": [_attempt(one, with_errors=with_errors) for one in job.attempts],
         "cleanup_state": job.cleanup_state,
         "last_operation": job.last_op,
         "page_image_keys": job.page_image_keys,
@@ -57,6 +59,13 @@ def job_document(job: Job, *, with_errors: bool = False) -> Document:
         "extra": dict(job.extra),
         "unreadable": list(job.problems),
     }
+
+
+def _attempt(attempt: object, *, with_errors: bool) -> object:
+    """An earlier attempt as it was kept, its error text only where errors are asked for."""
+    if isinstance(attempt, dict) and "error" in attempt and not with_errors:
+        return {**attempt, "error": None}
+    return attempt
 
 
 def _timestamps(job: Job) -> Document:

@@ -27,6 +27,8 @@ class Column:
     """The Rich style name for a cell's text; None leaves it plain."""
     keep: bool = False
     """Never cut in a table, however narrow. The first column is kept in any case."""
+    exact: bool = False
+    """For a program to use as it is, so CSV does not defuse what looks like a formula."""
 
 
 def primed(items: Iterable[_T]) -> Iterable[_T]:
@@ -55,7 +57,8 @@ def write_csv(out: TextIO, columns: Sequence[Column], rows: Iterable[Sequence[st
     rows = primed(rows)
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_csv_cell(column.name.lower()) for column in columns])
-    writer.writerows(map(_csv_cell, row) for row in rows)
+    cells = [clean if column.exact else _csv_cell for column in columns]
+    writer.writerows([cell(text) for cell, text in zip(cells, row, strict=True)] for row in rows)
 
 
 def write_ids(out: TextIO, ids: Iterable[str]) -> None:

@@ -22,9 +22,10 @@ from jobctl.errors import (
     PartlyDoneError,
 )
 from jobctl.services.approval_window import (
-    approval_entry,
+    Opening,
     approval_fields,
     open_approval,
+    opening,
     processing_entry,
 )
 from jobctl.services.operations import CreatedJob
@@ -230,11 +231,10 @@ def _stored_fields(request: CreateJob, key: str, now: datetime) -> dict[str, obj
 def _mutation(request: CreateJob, key: str, now: datetime, policy: CreationPolicy) -> Mutation:
     fields = _stored_fields(request, key, now)
     window = None
-    push_processing = push_approval = None
+    push_processing = None
     if request.status is JobStatus.AWAITING_APPROVAL:
         window = open_approval(now, policy.approval_timeout)
         fields |= approval_fields(window)
-        push_approval = approval_entry(request.job_id, key, window)
     if request.status is JobStatus.PROCESSING_QUEUED and policy.pushes_to_queue:
         push_processing = processing_entry(request.job_id, key, now)
     return Mutation(
@@ -247,9 +247,8 @@ def _mutation(request: CreateJob, key: str, now: datetime, policy: CreationPolic
         to_status=request.status,
         fields={name: value for name, value in fields.items() if value is not None},
         ttl=policy.ttl.lifetime(request.status),
-        opens=window,
         push_processing=push_processing,
-        push_approval=push_approval,
+        **(opening(request.job_id, key, window) if window else Opening()),
     )
 
 

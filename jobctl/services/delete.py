@@ -4,12 +4,12 @@ The job is marked and the intent recorded, then its objects are deleted by exact
 record goes in one step with its audit record. Killed anywhere, the same command finishes it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from jobctl.domain.job import Job
-from jobctl.domain.ownership import OwnedFamily, document_families, result_families
+from jobctl.domain.retention import DELETING
 from jobctl.errors import (
     ConflictError,
     JobctlError,
@@ -18,10 +18,9 @@ from jobctl.errors import (
     PartlyDoneError,
     UnavailableError,
 )
+from jobctl.services.documents import Documents, undeleted
 from jobctl.services.operations import Operation, OperationList, counted, failed_operation, unique
-from jobctl.services.ports import JobRecord, JobStore, Mutation, ObjectStore
-
-DELETING = "deleting"
+from jobctl.services.ports import JobRecord, JobStore, Mutation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,46 +35,37 @@ class DeleteJobs:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buckets:
-    documents: str
-    results: str
-
-
-def delete(
-    request: DeleteJobs, *, jobs: JobStore, objects: ObjectStore, buckets: Buckets
-) -> OperationList:
-    """Each job on its own: a failure stops neither the others nor is it hidden."""
+def delete(request: DeleteJobs, *, jobs: JobStore, documents: Documents) -> OperationList:
+    """Each job on its own, while the list is read: a failure does not stop the others."""
+    ids = unique(request.ids)
     return OperationList(
-        items=tuple(_each(request, jobs, objects, buckets)), dry_run=request.dry_run
+        _each(ids, request, jobs, documents), requested=len(ids), dry_run=request.dry_run
     )
 
 
 def _each(
-    request: DeleteJobs, jobs: JobStore, objects: ObjectStore, buckets: Buckets
+    ids: Sequence[str], request: DeleteJobs, jobs: JobStore, documents: Documents
 ) -> Iterator[Operation]:
-    for job_id in unique(request.ids):
+    for job_id in ids:
         try:
-            yield _Deletion(request, jobs, objects, buckets).run(job_id)
+            yield _Deletion(request, jobs, documents).run(job_id)
         except JobctlError as error:
             yield failed_operation(job_id, "delete", error)
 
 
 class _Deletion:
-    def __init__(
-        self, request: DeleteJobs, jobs: JobStore, objects: ObjectStore, buckets: Buckets
-    ) -> None:
+    def __init__(self, request: DeleteJobs, jobs: JobStore, documents: Documents) -> None:
         self._request = request
         self._jobs = jobs
-        self._objects = objects
-        self._buckets = buckets
+        self._documents = documents
+        self._objects = documents.objects
 
     def run(self, job_id: str) -> Operation:
         reading = self._jobs.read([job_id])
         record = _deletable(job_id, reading.records[0])
         job = record.job
         # Listed before anything is recorded: a bucket that does not answer changes nothing.
-        owned = list(self._owned(job))
+        owned = list(self._documents.owned(job, results=self._request.results))
         if self._request.dry_run:
             would = f"would delete {counted(len(owned), 'object')}"
             return _operation(job, changed=False, notes=(would,))
@@ -95,21 +85,12 @@ class _Deletion:
         deleted, versions_stay = self._delete_objects(job, owned)
         op_id = self._request.new_op_id()
         self._jobs.apply(self._removal(job, now, op_id, deleted))
-        notes = (f"{counted(deleted, 'object')} deleted", *versions_stay, *self._left_behind(job))
+        notes = (
+            f"{counted(deleted, 'object')} deleted",
+            *versions_stay,
+            *self._documents.left_behind(job),
+        )
         return _operation(job, changed=True, notes=notes, op_id=op_id)
-
-    def _owned(self, job: Job) -> Iterator[tuple[str, str]]:
-        """(bucket, key) of everything that goes with the job."""
-        places: list[tuple[str, Iterable[OwnedFamily]]] = [
-            (self._buckets.documents, document_families(job.id))
-        ]
-        if self._request.results:
-            places.append((self._buckets.results, result_families(job.id)))
-        for bucket, families in places:
-            for family in families:
-                for found in self._objects.list(bucket, family.prefix):
-                    if family.owns(found.key, s3_key=job.s3_key):
-                        yield bucket, found.key
 
     def _delete_objects(
         self, job: Job, owned: Sequence[tuple[str, str]]
@@ -124,26 +105,11 @@ class _Deletion:
             outcome = self._objects.delete(bucket, keys)
             deleted += len(outcome.deleted)
             if outcome.failed:
-                first = outcome.failed[0]
-                raise PartlyDoneError(
-                    f"job {job.id}: {len(outcome.failed)} of {len(keys)} objects could not be "
-                    f"deleted, the first is {self._objects.locate(bucket, first.key)} "
-                    f"({first.code}); the job stays",
-                    hint="remove the cause, then run the same command again",
-                    job_id=job.id,
-                )
+                place = self._objects.locate(bucket, outcome.failed[0].key)
+                raise undeleted(place, outcome.failed, len(keys), job.id)
             if self._objects.keeps_versions(bucket):
                 notes.append(f"bucket {bucket} keeps their data as versions")
         return deleted, tuple(notes)
-
-    def _left_behind(self, job: Job) -> tuple[str, ...]:
-        """A document that was registered by its key is not the job's to delete."""
-        if job.s3_key is None or any(
-            family.owns(job.s3_key, s3_key=job.s3_key) for family in document_families(job.id)
-        ):
-            return ()
-        place = self._objects.locate(self._buckets.documents, job.s3_key)
-        return (f"{place} was registered, not uploaded: it stays",)
 
     def _intent(self, job: Job, now: datetime) -> Mutation:
         return Mutation(
@@ -153,9 +119,10 @@ class _Deletion:
             actor=self._request.actor,
             at=now,
             expected_status=job.raw_status or "",
+            expected_stamp=job.stamp or "",
             to_status=job.status,
-            reason=self._request.reason,
-            fields={"cleanup_state": DELETING},
+            reason=job.redactor.text(self._request.reason),
+            fields={"cleanup_state": DELETING, "cleanup_stamp": job.stamp or ""},
         )
 
     def _removal(self, job: Job, now: datetime, op_id: str, deleted: int) -> Mutation:
@@ -166,11 +133,12 @@ class _Deletion:
             actor=self._request.actor,
             at=now,
             expected_status=job.raw_status or "",
-            reason=self._request.reason,
+            expected_stamp=job.stamp or "",
+            reason=job.redactor.text(self._request.reason),
             summary=f"{counted(deleted, 'object')} deleted",
             held_token=job.approval_token,
             closes_approval=True,
-            drop_queue_entries=self._jobs.queue_entries(job.id),
+            drop_queue_entries=self._jobs.queue_entries([job.id])[job.id],
             delete=True,
         )
 

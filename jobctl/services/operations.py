@@ -1,6 +1,6 @@
 """What the changing commands answer with: one outcome a job, and a summary."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,32 +20,69 @@ class Operation:
     op_id: str | None = None
     notes: tuple[str, ...] = ()
     error: JobctlError | None = None
+    objects: int = 0
+    """How many documents were deleted with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationList:
-    items: tuple[Operation, ...] = ()
-    dry_run: bool = False
+    """Operations in order, to be read once; those of many jobs are done while they are read.
+
+    The counts, `exit_code` and `halted` hold once they all have been read. What took effect and
+    failed later on counts as changed and as failed. `halted` is what kept the rest from being
+    tried, and `interrupted` the exit code of a signal that did.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Operation] = (),
+        *,
+        requested: int | None = None,
+        dry_run: bool = False,
+        interrupted: Callable[[], ExitCode | None] = lambda: None,
+    ) -> None:
+        # Held here, so that it outlives a reader that goes away in the middle.
+        self._items = iter(items)
+        self._requested = requested
+        self._interrupted = interrupted
+        self._codes: set[ExitCode] = set()
+        self.dry_run = dry_run
+        self.halted: JobctlError | None = None
+        self.tried = self.changed = self.unchanged = self.failed = 0
+
+    def __iter__(self) -> Iterator[Operation]:
+        try:
+            for item in self._items:
+                self.tried += 1
+                self.changed += item.changed
+                self.unchanged += not item.changed and item.error is None
+                if item.error is not None:
+                    self.failed += 1
+                    self._codes.add(item.error.exit_code)
+                yield item
+        except JobctlError as error:
+            if not self.tried:
+                raise
+            self.halted = error
 
     @property
-    def failed(self) -> int:
-        return sum(item.error is not None for item in self.items)
+    def requested(self) -> int:
+        return self.tried if self._requested is None else self._requested
 
     @property
-    def changed(self) -> int:
-        return sum(item.changed for item in self.items)
+    def not_tried(self) -> int:
+        return self.requested - self.tried
 
     @property
     def exit_code(self) -> ExitCode:
         """One item, or all failing alike: that failure's code; some of several: partly done."""
-        codes = {item.error.exit_code for item in self.items if item.error}
-        if not codes:
-            return ExitCode.DONE
-        return (
-            codes.pop()
-            if len(codes) == 1 and self.failed == len(self.items)
-            else (ExitCode.PARTIAL)
-        )
+        if self.not_tried and (signalled := self._interrupted()):
+            return signalled
+        if ExitCode.OUTCOME_UNKNOWN in self._codes:
+            return ExitCode.OUTCOME_UNKNOWN
+        if not self._codes:
+            return ExitCode.PARTIAL if self.not_tried else ExitCode.DONE
+        alike = len(self._codes) == 1 and self.failed == self.requested
+        return next(iter(self._codes)) if alike else ExitCode.PARTIAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +97,16 @@ class CreatedJob:
     off_terminal: ClassVar = "id"  # a script wants the bare id
 
 
-def failed_operation(job_id: str, action: str, error: JobctlError) -> Operation:
+def failed_operation(
+    job_id: str, action: str, error: JobctlError, *, status: str | None = None
+) -> Operation:
+    """*status* is the job's, where it was read before the failure."""
     return Operation(
         id=job_id,
         action=action,
         changed=False,
-        previous_status=None,
-        status=None,
+        previous_status=status,
+        status=status,
         op_id=error.op_id if isinstance(error, OutcomeUnknownError) else None,
         error=error,
     )
@@ -74,7 +114,7 @@ def failed_operation(job_id: str, action: str, error: JobctlError) -> Operation:
 
 def counted(number: int, noun: str) -> str:
     """`1 object`, `2 objects`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def unique(ids: Iterable[str]) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import BinaryIO, Protocol
+from enum import StrEnum
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
+from jobctl.domain.audit import AuditEntry
 from jobctl.domain.job import Job, Secret
 from jobctl.domain.status import JobStatus
 from jobctl.errors import JobctlError
@@ -51,6 +53,12 @@ class ObjectStore(Protocol):
 
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """Every object below *prefix*, in any order, streamed; refuses a prefix under 5 chars."""
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        """The object's contents, to be closed; NotFoundError where there is no such key."""
+
+    def walk(self, bucket: str) -> Iterator[StoredObject]:
+        """Every object of the bucket, in any order, streamed."""
 
     def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
         """Delete exactly *keys*; a missing key counts as deleted, every answer is checked."""
@@ -102,13 +110,62 @@ class Entry:
     job: Job | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalWindow:
-    """A token that is issued with its deadline; the token opens the decision to its bearer."""
+class Glimpse(NamedTuple):
+    """An index member with the few fields that sort out millions of jobs, as they are stored.
 
-    token: Secret
-    expires_at: datetime
-    lifetime: timedelta
+    All of them are None where the record has expired or is not a hash.
+    """
+
+    job_id: str
+    score: float
+    status: str | None
+    updated_at: str | None
+    created_at: str | None
+    approval_expires_at: str | None
+    cleanup_state: str | None
+
+    @property
+    def is_expired(self) -> bool:
+        return self.status is None and self.created_at is None and self.updated_at is None
+
+
+class TokenKind(StrEnum):
+    """What a token is for: deciding on a job, or following its progress."""
+
+    APPROVAL = "approval"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is kept below a key of its own: whoever bears it may do as its kind says."""
+
+    kind: TokenKind
+    value: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHolder:
+    """The job that a token is for, and how long the token is good for yet."""
+
+    job_id: str
+    ttl: timedelta | None
+
+
+QueueName = Literal["processing", "approval"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntry:
+    """An entry of a queue as it is stored, and how often at most it stands there.
+
+    `near_end` says from which side it is sooner found.
+    """
+
+    queue: QueueName
+    text: str
+    times: int = 1
+    near_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +173,11 @@ class Mutation:
     """One change of one job, applied with its audit record in one atomic step, or not at all.
 
     `expected_status` is the stored status that was read: None, the job must not exist; "", it
-    exists without one. `delete` removes the record and everything that points to it.
+    exists without one. `expected_cleanup` likewise, where it is not None. `held_token` must be
+    the record's approval token and `consumes` a token of the job; both are gone afterwards.
+    `expected_stamp` is the stored `updated_at`, and `lease` what this run's lease must hold.
+    `keeps_place` leaves the job where it is in the index: it did not move on. `delete` removes
+    the record and everything that points to it; `only_recorded` writes the audit record alone.
     """
 
     job_id: str
@@ -125,28 +186,49 @@ class Mutation:
     actor: str
     at: datetime
     expected_status: str | None
+    expected_cleanup: str | None = None
+    expected_stamp: str | None = None
+    lease: str | None = None
     to_status: JobStatus | None = None
     reason: str = ""
     summary: str = ""
     fields: Mapping[str, object] = field(default_factory=dict)
     removed_fields: Sequence[str] = ()
     ttl: timedelta | None = None
-    opens: ApprovalWindow | None = None
+    issues: Token | None = None
+    token_lifetime: timedelta | None = None
+    deadline: datetime | None = None
     closes_approval: bool = False
     held_token: Secret | None = None
+    consumes: Token | None = None
     push_processing: str | None = None
     push_approval: str | None = None
-    drop_queue_entries: Sequence[str] = ()
+    drop_queue_entries: Sequence[QueueEntry] = ()
+    keeps_place: bool = False
     delete: bool = False
+    only_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A change that is in the store; `replayed` when an earlier attempt had already made it."""
+    """A change that is in the store; `replayed` when an earlier attempt had already made it.
+
+    `audit_seq` is 0 where its audit record has been trimmed away since.
+    """
 
     op_id: str
     audit_seq: int
     replayed: bool = False
+
+
+class Lease(Protocol):
+    """One run at a time: `claim` is what every change of this run is fenced by."""
+
+    @property
+    def claim(self) -> str: ...
+
+    def renew(self) -> None:
+        """LockedError where it has run out: nothing more may be done then."""
 
 
 class JobStore(Protocol):
@@ -171,11 +253,32 @@ class JobStore(Protocol):
         Ids with equal times are neither lost nor repeated. *after* resumes behind a position.
         """
 
+    def glimpse(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Sequence[Glimpse]]:
+        """As `walk`, for very many jobs of which few are wanted; pages of a thousand or so."""
+
+    def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
+        """The same of jobs that are known by their ids; the score of one that is not in the index
+        is minus infinity."""
+
+    def raw_records(self, job_ids: Sequence[str]) -> Sequence[Mapping[str, str]]:
+        """The records as they are stored, PII and tokens included; empty for no such job."""
+
+    def document_keys(self) -> Iterator[Sequence[tuple[str, str]]]:
+        """(id, `s3_key`) of every record that has one, indexed or not, in pages; some twice."""
+
     def total(self, *, since: datetime | None = None, until: datetime | None = None) -> int:
         """How many members the index has in that time, expired ones included."""
 
-    def queue_entries(self, job_id: str) -> Sequence[str]:
-        """The raw entries of both queues that belong to the job."""
+    def queue_entries(self, job_ids: Iterable[str]) -> Mapping[str, Sequence[QueueEntry]]:
+        """The entries of both queues that belong to the jobs, by job; the queues are read once."""
+
+    def newest_queue_entries(self, job_ids: Iterable[str]) -> Mapping[str, Sequence[QueueEntry]]:
+        """As `queue_entries`, but only among the few hundred that were pushed last."""
+
+    def token_holder(self, token: Token) -> TokenHolder | None:
+        """None for a token that nobody issued, that has expired or was used up."""
 
     def unreadable(self, fields: Mapping[str, object]) -> Sequence[str]:
         """What of *fields* could not be read back once it is stored, a sentence each."""
@@ -183,13 +286,25 @@ class JobStore(Protocol):
     def apply(self, mutation: Mutation) -> Applied:
         """Apply the change exactly once, however often the reply is lost.
 
-        ConflictError: the job changed since it was read, or is held by a decision in progress.
+        ChangedMeanwhileError: the job changed since it was read.
+        HeldError: the approval service holds its lock on the job.
         OutcomeUnknownError: the connection was lost and could not be had again.
         """
 
     def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
-        """`apply` for each, in one round trip where nobody interferes; the outcomes in order.
+        """`apply` for each, in few round trips where nobody interferes; the outcomes in order.
 
-        Each is atomic on its own. Raises OutcomeUnknownError for all that have no outcome, and
-        whatever keeps the first from being sent.
+        Each is atomic on its own. Raises only what keeps the first from being sent.
+        """
+
+
+class AuditLog(Protocol):
+    """The audit trail to be read; what is written to it goes through `JobStore.apply`."""
+
+    def walk(
+        self, *, after: str | None, oldest_first: bool, page_size: int
+    ) -> Iterator[Sequence[AuditEntry]]:
+        """The trail from its newest entry back, or from the oldest on, a page a round trip.
+
+        *after* resumes behind a place, whether or not an entry is there.
         """

@@ -7,13 +7,9 @@ from datetime import datetime, timedelta
 from jobctl.domain.job import Job
 from jobctl.domain.status import TERMINAL, JobStatus, TtlPolicy, worker_moves_from
 from jobctl.errors import ConflictError, InvalidUsageError, JobctlError, NotFoundError
-from jobctl.services.approval_window import (
-    approval_entry,
-    approval_fields,
-    open_approval,
-)
+from jobctl.services.approval_window import Opening, approval_fields, open_approval, opening
 from jobctl.services.operations import Operation, OperationList, failed_operation
-from jobctl.services.ports import JobRecord, JobStore, Mutation
+from jobctl.services.ports import JobRecord, JobStore, Mutation, QueueEntry
 
 # Fields that only their own commands may write: identity, decisions, and jobctl's bookkeeping.
 PROTECTED_FIELDS = frozenset(
@@ -34,6 +30,9 @@ PROTECTED_FIELDS = frozenset(
         "approved_at",
         "denied_at",
         "cancelled_at",
+        "attempt",
+        "attempts",
+        "cleanup_stamp",
         "cleanup_state",
         "jobctl_op",
         "jobctl_request",
@@ -78,7 +77,7 @@ def _refuse_protected(request: UpdateJob) -> None:
     if protected:
         raise InvalidUsageError(
             f"update may not set {protected[0]}",
-            hint="status has its own option; decisions and cancelling have their own commands",
+            hint="status has its own option; approve, deny, cancel and retry do the rest",
             job_id=request.job_id,
         )
     if not (request.status or request.fields or request.ttl):
@@ -99,7 +98,7 @@ def _update(request: UpdateJob, jobs: JobStore, policy: UpdatePolicy) -> Operati
     target = request.status or job.status
     if not request.dry_run:
         leaves_approval = _leaves_approval(request, job)
-        dequeued = jobs.queue_entries(job.id) if leaves_approval else ()
+        dequeued = jobs.queue_entries([job.id])[job.id] if leaves_approval else ()
         jobs.apply(_mutation(request, record, reading.now, policy, dequeued))
     return Operation(
         id=job.id,
@@ -140,7 +139,7 @@ def _mutation(
     record: JobRecord,
     now: datetime,
     policy: UpdatePolicy,
-    dequeued: Sequence[str],
+    dequeued: Sequence[QueueEntry],
 ) -> Mutation:
     job = record.job
     leaves_approval = _leaves_approval(request, job)
@@ -168,11 +167,10 @@ def _mutation(
         fields=fields,
         removed_fields=("approval_token",) if leaves_approval and job.approval_token else (),
         ttl=_new_ttl(request, record, policy),
-        opens=window,
         closes_approval=leaves_approval,
         held_token=job.approval_token if leaves_approval else None,
-        push_approval=approval_entry(job.id, job.s3_key or "", window) if window else None,
         drop_queue_entries=dequeued,
+        **(opening(job.id, job.s3_key or "", window) if window else Opening()),
     )
 
 

@@ -134,9 +134,10 @@ def head_from(entry_id: str, digest: str, at: str) -> AuditHead:
 
 def concerns_all(answer: Sequence[str], mutation: Mutation, keys: Keys) -> bool:
     """Whether every other mutation would be refused for the same reason."""
-    return answer[0] in ("NOPERM", "FENCED") or (
-        answer[0] == "TYPE" and answer[1] != keys.job(mutation.job_id)
-    )
+    if answer[0] != "TYPE":
+        return answer[0] in {"NOPERM", "FENCED"}
+    own = (keys.job(mutation.job_id), keys_of(mutation, keys)[8])  # the consumed token
+    return answer[1] not in own
 
 
 def refusal(answer: Sequence[str], mutation: Mutation, server: str) -> JobctlError:
@@ -149,7 +150,7 @@ def refusal(answer: Sequence[str], mutation: Mutation, server: str) -> JobctlErr
                 job_id=mutation.job_id,
             )
         case "TYPE":
-            return wrong_type(server, answer[1], answer[2])
+            return wrong_type(server, _family(answer[1]), answer[2])
         case "FENCED":
             return LockedError(
                 "this run was paused for so long that its lease has run out; nothing more is "

@@ -6,6 +6,7 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import command
+from jobctl.cli.settings_report import settings_report
 from jobctl.services.config import SettingsReport
 from jobctl.services.config import config as select
 
@@ -25,4 +26,4 @@ def config(
 
     Order: option, environment, context, default. Nothing is contacted; passwords are hidden.
     """
-    return select(session.report(), names or ())
+    return select(settings_report(session), names or ())

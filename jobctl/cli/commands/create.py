@@ -18,7 +18,7 @@ from jobctl.cli.params import (
     status_name,
     whole_number,
 )
-from jobctl.domain.job import Priority
+from jobctl.domain.priority import Priority
 from jobctl.domain.status import JobStatus
 from jobctl.errors import InvalidUsageError
 from jobctl.services.create import INITIAL_STATUSES, CreateJob, CreationPolicy

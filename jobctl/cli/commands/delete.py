@@ -7,7 +7,7 @@ import typer
 from jobctl.cli.context import Session
 from jobctl.cli.job_ids import whole_ids
 from jobctl.cli.params import DryRun, JobIds, Reason, command
-from jobctl.services.delete import Buckets, DeleteJobs
+from jobctl.services.delete import DeleteJobs
 from jobctl.services.delete import delete as delete_jobs
 from jobctl.services.operations import OperationList
 
@@ -20,7 +20,7 @@ def delete(
     session: Session,
     ids: JobIds,
     results: Annotated[bool, typer.Option("--results", help="Delete the results as well.")] = False,
-    reason: Reason = "",
+    reason: Reason = None,
     dry_run: DryRun = False,
 ) -> OperationList:
     """Remove jobs that have ended, with their documents.
@@ -34,11 +34,8 @@ def delete(
         ids=whole_ids(ids, session.settings),
         actor=session.actor,
         new_op_id=session.new_op_id,
-        reason=reason,
+        reason=reason or "",
         results=results,
         dry_run=dry_run,
     )
-    buckets = Buckets(
-        documents=session.settings.documents_bucket, results=session.settings.results_bucket
-    )
-    return delete_jobs(request, jobs=session.jobs, objects=session.objects, buckets=buckets)
+    return delete_jobs(request, jobs=session.jobs, documents=session.documents)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli import filters
 from jobctl.cli.context import Session
+from jobctl.cli.filters import Filters
 from jobctl.cli.params import Columned, Columns, command, one_of, whole_number
 from jobctl.cli.terminal import parse_columns
 from jobctl.services.list_jobs import JobCount, JobListing, ListJobs, count_jobs, list_jobs
@@ -19,16 +19,7 @@ jobctl list --status awaiting_approval --count"""
 @command
 def list(  # noqa: A001 - named like its subcommand
     session: Session,
-    status: filters.Statuses = None,
-    since: filters.Since = None,
-    until: filters.Until = None,
-    older: filters.Older = None,
-    type: filters.Types = None,  # noqa: A002 - named like its option
-    priority: filters.Priorities = None,
-    user: filters.Users = None,
-    org: filters.Organizations = None,
-    name: filters.Name = None,
-    field: filters.Fields = None,
+    filters: Filters,
     sort: Annotated[
         str,
         typer.Option(
@@ -55,19 +46,7 @@ def list(  # noqa: A001 - named like its subcommand
     commas, admit any of their values.
     """
     request = ListJobs(
-        filter=filters.build_filter(
-            statuses=status,
-            since=since,
-            until=until,
-            older=older,
-            types=type,
-            priorities=priority,
-            users=user,
-            organizations=org,
-            name=name,
-            fields=field,
-            now=session.now(),
-        ),
+        filter=filters.build(session.now()),
         sort="created" if sort == "created" else "updated",
         limit=None if everything or count else limit,
         cursor=cursor,

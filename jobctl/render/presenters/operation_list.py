@@ -1,72 +1,102 @@
-"""What a changing command did, one outcome a job."""
+"""What a changing command did, one outcome a job, each as it is done."""
 
-from jobctl.render.machine import write_json_lines
+from collections.abc import Iterator
+from contextlib import suppress
+
+from jobctl.render.machine import write_json_lines, write_list_document
 from jobctl.render.output import (
     Document,
     Streams,
     Style,
     envelope,
     note,
-    write_document,
     write_error,
     write_grid,
 )
-from jobctl.render.rows import Column
-from jobctl.services.operations import Operation, OperationList
+from jobctl.render.progress import with_progress
+from jobctl.render.rows import Column, primed
+from jobctl.services.operations import Operation, OperationList, counted
+
+_COLUMNS = ("id", "action", "changed", "from", "to", "notes")
 
 
 def write(result: OperationList, style: Style, streams: Streams) -> None:
-    # First, so that they are told even if nobody reads what follows.
-    for item in result.items:
-        if item.error is not None:
-            write_error(item.error, streams.err, for_machines=style.for_machines)
-    if style.format == "json":
-        write_document(_as_document(result), style, streams)
-    elif style.format == "jsonl":
-        items = _as_document(result)["items"]
-        write_json_lines(streams.out, (envelope("Operation", item) for item in items))
-    else:
-        _grid_of(result, style, streams)
-
-
-def _grid_of(result: OperationList, style: Style, streams: Streams) -> None:
-    names = ("id", "action", "changed", "from", "to", "notes")
-    rows = [
-        (
-            item.id,
-            item.action,
-            "yes" if item.changed else "no",
-            item.previous_status or "",
-            item.status or "",
-            "; ".join(item.notes),
-        )
-        for item in result.items
-        if item.error is None
-    ]
-    if rows or not result.items:
-        columns = [Column(name=name, keep=name != "notes") for name in names]
-        write_grid(columns, rows, style, streams)
+    items = told(result, style, streams)
+    try:
+        _write_items(items, result, style, streams)
+    except OSError:
+        # The reader has gone, but what was asked for is done all the same.
+        for item in result:
+            _tell_error(item, style, streams)
+        raise
+    if result.halted is not None:
+        write_error(result.halted, streams.err, for_machines=style.for_machines)
+    if result.not_tried:
+        note(f"{counted(result.not_tried, 'job')} not tried", style, streams)
     if result.dry_run:
         note("dry run: nothing was changed", style, streams)
 
 
-def _as_document(result: OperationList) -> Document:
-    return envelope(
-        "OperationList",
-        {
-            "dry_run": result.dry_run,
-            "items": [_operation(item) for item in result.items],
-            "summary": {
-                "requested": len(result.items),
-                "changed": result.changed,
-                "unchanged": len(result.items) - result.changed - result.failed,
-                "failed": result.failed,
-            },
-        },
+def _write_items(
+    items: Iterator[Operation], result: OperationList, style: Style, streams: Streams
+) -> None:
+    if style.format == "json":
+        head = envelope("OperationList", {"dry_run": result.dry_run})
+        documents = map(operation_document, items)
+        write_list_document(streams.out, head, documents, lambda: _tail(result))
+    elif style.format == "jsonl":
+        lines = (envelope("Operation", operation_document(item)) for item in items)
+        write_json_lines(streams.out, lines)
+    else:
+        write_rows(items, result, style, streams)
+
+
+def write_rows(
+    items: Iterator[Operation], result: OperationList, style: Style, streams: Streams
+) -> None:
+    """A row for each that has not failed; nothing at all where all have."""
+    rows = primed(_row(item) for item in items if item.error is None)
+    if rows or not result.failed:
+        columns = [Column(name=name, keep=name != "notes") for name in _COLUMNS]
+        write_grid(columns, rows, style, streams)
+
+
+def told(result: OperationList, style: Style, streams: Streams) -> Iterator[Operation]:
+    """The operations, with the error of each that has one written when it comes by."""
+    for item in with_progress(result, style, streams):
+        _tell_error(item, style, streams)
+        yield item
+
+
+def _tell_error(item: Operation, style: Style, streams: Streams) -> None:
+    if item.error is not None:
+        with suppress(OSError):  # the exit code tells it too
+            write_error(item.error, streams.err, for_machines=style.for_machines)
+
+
+def _row(item: Operation) -> tuple[str, ...]:
+    return (
+        item.id,
+        item.action,
+        "yes" if item.changed else "no",
+        item.previous_status or "",
+        item.status or "",
+        "; ".join(item.notes),
     )
 
 
-def _operation(item: Operation) -> Document:
+def _tail(result: OperationList) -> Document:
+    summary = {
+        "requested": result.requested,
+        "changed": result.changed,
+        "unchanged": result.unchanged,
+        "failed": result.failed,
+        "not_tried": result.not_tried,
+    }
+    return {"summary": summary}
+
+
+def operation_document(item: Operation) -> Document:
     error = item.error
     return {
         "id": item.id,

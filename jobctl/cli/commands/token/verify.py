@@ -1,0 +1,21 @@
+"""`jobctl token verify`."""
+
+from jobctl.cli.context import Session
+from jobctl.cli.params import command
+from jobctl.cli.tokens import Kind, TokenFile, given_token
+from jobctl.services.ports import TokenKind
+from jobctl.services.tokens import TokenDetails, verify_token
+
+EXAMPLES = """jobctl token verify --token-file token.txt
+jobctl token verify --kind stream --token-file - -o json < token.txt"""
+
+
+@command
+def verify(
+    session: Session, token_file: TokenFile = None, kind: Kind = TokenKind.APPROVAL.value
+) -> TokenDetails:
+    """Tell whose a token is, and whether it is good.
+
+    Nothing is changed, and a stream token is not used up.
+    """
+    return verify_token(given_token(token_file, kind), jobs=session.jobs)

@@ -1,0 +1,174 @@
+"""A job's objects: finding exactly its own, and deleting them with every key accounted for."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jobctl.domain.job import Job
+from jobctl.domain.ownership import (
+    OwnedFamily,
+    document_families,
+    document_owners,
+    result_families,
+    result_owners,
+)
+from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
+from jobctl.services.operations import counted
+from jobctl.services.parallel import in_parallel
+from jobctl.services.ports import ObjectStore, UndeletedObject
+
+Owners = Callable[[str], Sequence[str]]
+Families = Callable[[str], Sequence[OwnedFamily]]
+# To ask for one job takes some four requests, to list a bucket one for a thousand objects: from so
+# many jobs on, and up to so many objects for each of them, the listing is the shorter way.
+_FEW = 100
+_WORTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    documents: str
+    results: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """What jobs own in the object store."""
+
+    objects: ObjectStore
+    buckets: Buckets
+
+    def owned(self, job: Job, *, results: bool = False) -> Iterator[tuple[str, str]]:
+        """(bucket, key) of everything that goes with the job."""
+        places: list[tuple[str, Iterable[OwnedFamily]]] = [
+            (self.buckets.documents, document_families(job.id))
+        ]
+        if results:
+            places.append((self.buckets.results, result_families(job.id)))
+        for bucket, families in places:
+            for family in families:
+                for found in self.objects.list(bucket, family.prefix):
+                    if family.owns(found.key, s3_key=job.s3_key):
+                        yield bucket, found.key
+
+    def find(
+        self, claims: Mapping[str, str | None], *, results: bool = False
+    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
+        """(bucket, key) of all that belongs to each id of *claims*, whose values are the keys
+        that their records name; or why that cannot be told.
+
+        Many jobs are looked for in one listing of the bucket, unless that turns out too long.
+        """
+        if len(claims) > _FEW:
+            found = self._find_in_listing(claims, results=results)
+            if found is not None:
+                return found
+        jobs = [Job(id=job_id, s3_key=key) for job_id, key in claims.items()]
+        answers = in_parallel(lambda job: [*self.owned(job, results=results)], jobs)
+        return dict(zip(claims, answers, strict=True))
+
+    def _find_in_listing(
+        self, claims: Mapping[str, str | None], *, results: bool
+    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError] | None:
+        found: dict[str, list[tuple[str, str]]] = {job_id: [] for job_id in claims}
+        places: list[tuple[str, Owners, Families]] = [
+            (self.buckets.documents, document_owners, document_families)
+        ]
+        if results:
+            places.append((self.buckets.results, result_owners, result_families))
+        seen = 0
+        for bucket, owners, families in places:
+            for one in self.objects.walk(bucket):
+                seen += 1
+                if seen > len(claims) * _WORTH:
+                    return None
+                for job_id in owners(one.key):
+                    if job_id in found and any(
+                        family.owns(one.key, s3_key=claims[job_id]) for family in families(job_id)
+                    ):
+                        found[job_id].append((bucket, one.key))
+                        break
+        return found
+
+    def require(self, job: Job) -> None:
+        """Raise unless the document is where the record says."""
+        if job.s3_key is None:
+            raise ConflictError(
+                f"job {job.id} names no document", hint="--no-verify passes over it", job_id=job.id
+            )
+        if self.objects.head(self.buckets.documents, job.s3_key) is None:
+            place = self.objects.locate(self.buckets.documents, job.s3_key)
+            raise NotFoundError(
+                f"job {job.id} has lost its document: there is no {place}",
+                hint="--no-verify passes over it",
+                job_id=job.id,
+            )
+
+    def remove(
+        self, claims: Mapping[str, str | None], *, results: bool = False
+    ) -> Mapping[str, int | JobctlError]:
+        """How many objects of each id were deleted, or why some are left; *claims* as in `find`."""
+        return self.delete_found(self.find(claims, results=results))
+
+    def delete_found(
+        self, found: Mapping[str, Sequence[tuple[str, str]] | JobctlError]
+    ) -> Mapping[str, int | JobctlError]:
+        """As `remove`, for what `find` has found."""
+        failures = self._delete(
+            [one for owned in found.values() if not isinstance(owned, JobctlError) for one in owned]
+        )
+        outcomes: dict[str, int | JobctlError] = {}
+        for job_id, owned in found.items():
+            if isinstance(owned, JobctlError):
+                outcomes[job_id] = owned
+                continue
+            left = [(one, failures[one]) for one in owned if one in failures]
+            outcomes[job_id] = self._left(job_id, left, len(owned)) if left else len(owned)
+        return outcomes
+
+    def _delete(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], UndeletedObject | JobctlError]:
+        """Those of *keys*, each with its bucket, that are still there, and why."""
+        failures: dict[tuple[str, str], UndeletedObject | JobctlError] = {}
+        for bucket in dict.fromkeys(bucket for bucket, _ in keys):
+            own = [key for where, key in keys if where == bucket]
+            try:
+                failed = self.objects.delete(bucket, own).failed
+            except JobctlError as error:
+                failures |= {(bucket, key): error for key in own}
+            else:
+                failures |= {(bucket, one.key): one for one in failed}
+        return failures
+
+    def _left(
+        self,
+        job_id: str,
+        left: Sequence[tuple[tuple[str, str], UndeletedObject | JobctlError]],
+        total: int,
+    ) -> JobctlError:
+        (bucket, key), why = left[0]
+        if isinstance(why, JobctlError):
+            return why
+        objects = [one for _, one in left if isinstance(one, UndeletedObject)]
+        return undeleted(self.objects.locate(bucket, key), objects, total, job_id)
+
+    def left_behind(self, job: Job) -> tuple[str, ...]:
+        """A note where the document was registered by its key: it is not the job's to delete."""
+        if job.s3_key is None or any(
+            family.owns(job.s3_key, s3_key=job.s3_key) for family in document_families(job.id)
+        ):
+            return ()
+        place = self.objects.locate(self.buckets.documents, job.s3_key)
+        return (f"{place} was registered, not uploaded: it stays",)
+
+
+def undeleted(
+    place: str, left: Sequence[UndeletedObject], total: int, job_id: str
+) -> PartlyDoneError:
+    """*place* is where the first of *left* is."""
+    return PartlyDoneError(
+        f"job {job_id}: {len(left)} of {counted(total, 'object')} could not be deleted, the first "
+        f"is {place} ({left[0].code})",
+        hint="remove the cause, then run the same command again",
+        job_id=job_id,
+    )

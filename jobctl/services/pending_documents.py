@@ -1,0 +1,158 @@
+"""Deletes the documents of jobs that a decision has ended, and takes off the mark that says so.
+
+The decision comes first and marks the job: killed anywhere, or while the object store does not
+answer, whoever comes next finishes it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from jobctl.domain.job import Job
+from jobctl.domain.retention import PENDING
+from jobctl.domain.status import JobStatus
+from jobctl.errors import (
+    ChangedMeanwhileError,
+    ConflictError,
+    JobctlError,
+    PartlyDoneError,
+)
+from jobctl.services.bulk import Plan
+from jobctl.services.documents import Documents
+from jobctl.services.operations import Operation, counted
+from jobctl.services.parallel import CONCERNS_ALL
+from jobctl.services.ports import Applied, JobStore, Lease, Mutation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the jobs have ended: their status, a word for it, and the audit record's action."""
+
+    status: JobStatus
+    how: str
+    action: str
+    actor: str
+    new_op_id: Callable[[], str]
+    lease: Lease | None = None
+
+
+class PendingDocuments:
+    """`unreachable` is why it makes no sense to go on with further jobs."""
+
+    def __init__(self, ending: Ending, jobs: JobStore, documents: Documents) -> None:
+        self._ending = ending
+        self._jobs = jobs
+        self._documents = documents
+        self.unreachable: JobctlError | None = None
+
+    def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
+        """What the operations of *plans* come to, by job id."""
+        by_id = {plan.job.id: plan for plan in plans}
+        try:
+            if self._ending.lease is not None:
+                self._ending.lease.renew()
+            reading = self._jobs.read([*by_id])
+        except JobctlError as error:
+            self.unreachable = error
+            return {job_id: self._unfinished(plan, error) for job_id, plan in by_id.items()}
+        records = dict(zip(by_id, reading.records, strict=True))
+        # Somebody may have revived a job since: then its documents are not ours to delete.
+        ended = {
+            job_id: record.job
+            for job_id, record in records.items()
+            if record is not None and record.job.status is self._ending.status
+        }
+        revived = {
+            job_id: replace(plan.operation, error=self._revived(plan.job))
+            for job_id, plan in by_id.items()
+            if job_id not in ended
+        }
+        return revived | self._clean_up(ended, by_id, reading.now)
+
+    def _clean_up(
+        self, ended: Mapping[str, Job], plans: Mapping[str, Plan], now: datetime
+    ) -> dict[str, Operation]:
+        outcomes: dict[str, Operation] = {}
+        finished: dict[str, Mutation] = {}
+        claims = {job_id: job.s3_key for job_id, job in ended.items()}
+        for job_id, answer in self._documents.remove(claims).items():
+            plan = plans[job_id]
+            if isinstance(answer, JobctlError):
+                outcomes[job_id] = self._unfinished(plan, answer)
+                if isinstance(answer, CONCERNS_ALL):
+                    self.unreachable = answer
+            else:
+                outcomes[job_id] = self._told(plan, answer)
+                finished[job_id] = self._finished(ended[job_id], now, answer)
+        for job_id, applied in zip(finished, self._apply([*finished.values()]), strict=True):
+            outcomes[job_id] = self._settled(plans[job_id], outcomes[job_id], applied)
+        return outcomes
+
+    def _apply(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
+        try:
+            return self._jobs.apply_all(mutations) if mutations else ()
+        except JobctlError as error:
+            return [error] * len(mutations)  # the documents are gone all the same
+
+    def _finished(self, job: Job, now: datetime, deleted: int) -> Mutation:
+        return Mutation(
+            job_id=job.id,
+            action=self._ending.action,
+            op_id=self._ending.new_op_id(),
+            actor=self._ending.actor,
+            at=now,
+            expected_status=job.raw_status or "",
+            expected_cleanup=PENDING,
+            lease=self._ending.lease.claim if self._ending.lease else None,
+            to_status=job.status,
+            summary=f"{counted(deleted, 'object')} deleted",
+            removed_fields=("cleanup_state",),
+            keeps_place=True,
+        )
+
+    @cached_property
+    def _versions_stay(self) -> tuple[str, ...]:
+        bucket = self._documents.buckets.documents
+        try:
+            kept = self._documents.objects.keeps_versions(bucket)
+        except JobctlError:
+            return ()  # the documents are gone, which is what was asked for
+        return (f"bucket {bucket} keeps their data as versions",) if kept else ()
+
+    def _told(self, plan: Plan, deleted: int) -> Operation:
+        notes = [f"{counted(deleted, 'object')} deleted", *self._documents.left_behind(plan.job)]
+        if deleted:
+            notes += self._versions_stay
+        if not plan.operation.changed:
+            notes.insert(0, f"{self._ending.how} already, cleanup finished")
+        return replace(plan.operation, notes=tuple(notes), objects=deleted)
+
+    def _settled(self, plan: Plan, told: Operation, applied: Applied | JobctlError) -> Operation:
+        """*told* or what came of taking off the mark, once the documents are gone."""
+        resumed = not plan.operation.changed
+        if isinstance(applied, ChangedMeanwhileError):
+            # Another run of the same command has finished it.
+            return plan.operation if resumed else told
+        if isinstance(applied, JobctlError):
+            return self._unfinished(plan, applied, so_far=" and its documents were deleted")
+        return replace(told, changed=True, op_id=applied.op_id) if resumed else told
+
+    def _unfinished(self, plan: Plan, error: JobctlError, *, so_far: str = "") -> Operation:
+        """The decision stands, but something is left to be done."""
+        message = error.message.removeprefix(f"job {plan.job.id}: ")
+        message = message.removesuffix("; nothing was changed")
+        failure = PartlyDoneError(
+            f"job {plan.job.id} was {self._ending.how}{so_far}, but {message}",
+            hint="remove the cause, then run the same command again to finish it",
+            job_id=plan.job.id,
+        )
+        return replace(plan.operation, error=failure)
+
+    def _revived(self, job: Job) -> ConflictError:
+        return ConflictError(
+            f"job {job.id} was {self._ending.how}, but somebody has changed it since; its "
+            "documents were left",
+            hint="jobctl status tells what it is now",
+            job_id=job.id,
+        )

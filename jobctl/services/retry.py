@@ -1,0 +1,160 @@
+"""`retry`: sends jobs that failed or were cancelled through everything once more."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from jobctl.domain.job import Decision, Job
+from jobctl.domain.moments import format_stored
+from jobctl.domain.status import JobStatus, TtlPolicy
+from jobctl.errors import ConflictError
+from jobctl.services.bulk import Bulk, Plan, QueuedEntries, Verb, change_jobs
+from jobctl.services.documents import Documents
+from jobctl.services.operations import Operation, OperationList
+from jobctl.services.ports import JobRecord, JobStore, Mutation
+
+_RETRIABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+# What an attempt leaves in the record. The new one begins without it: an old result, error or
+# decision would pass for its own.
+_OF_AN_ATTEMPT = (
+    "approval_decision",
+    "approval_expires_at",
+    "approval_token",
+    "approved_at",
+    "cancel_reason",
+    "cancelled_at",
+    "celery_task_id",
+    "cleanup_state",
+    "completed_at",
+    "confidence_score",
+    "correction_results",
+    "denial_decision",
+    "denied_at",
+    "error",
+    "error_details",
+    "error_message",
+    "failed_rows",
+    "percentage",
+    "processed_rows",
+    "processing_phase",
+    "result_url",
+    "started_at",
+    "successful_rows",
+    "summary",
+    "verification_summary",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryJobs:
+    """`verify` asks whether the document is still there."""
+
+    bulk: Bulk
+    actor: str
+    new_op_id: Callable[[], str]
+    ttl: TtlPolicy
+    reason: str = ""
+    verify: bool = True
+
+
+def retry(request: RetryJobs, *, jobs: JobStore, documents: Documents) -> OperationList:
+    """Each in one step. The earlier attempts are kept in the record, the field `attempts`."""
+    return change_jobs(_Retrial(request, documents), request.bulk, jobs=jobs)
+
+
+class _Retrial(Verb):
+    action: ClassVar = "retry"
+
+    def __init__(self, request: RetryJobs, documents: Documents) -> None:
+        self._request = request
+        self._documents = documents
+        self.verifies = request.verify
+
+    def plan(self, record: JobRecord, now: datetime, queued: QueuedEntries) -> Plan:
+        job = record.job
+        if job.status is JobStatus.QUEUED and job.attempt > 1:
+            note = f"attempt {job.attempt} is queued already"
+            return Plan(job=job, operation=_operation(job, note=note))
+        if job.status not in _RETRIABLE:
+            raise ConflictError(
+                f"job {job.id} is {job.shown_status}; only failed or cancelled jobs can be retried",
+                hint="a denied job has lost its document"
+                if job.status is JobStatus.DENIED
+                else "jobctl status tells what it is doing",
+                job_id=job.id,
+            )
+        if any(problem.startswith("attempts ") for problem in job.problems):
+            raise ConflictError(
+                f"job {job.id}: what is kept of its earlier attempts cannot be read",
+                hint="it would be lost; mend or remove the field attempts first",
+                job_id=job.id,
+            )
+        mutation = self._mutation(job, now, queued)
+        note = f"attempt {job.attempt + 1}"
+        operation = _operation(job, note=note, op_id=mutation.op_id)
+        return Plan(job=job, mutation=mutation, operation=operation)
+
+    def verify(self, job: Job) -> None:
+        self._documents.require(job)
+
+    def _mutation(self, job: Job, now: datetime, queued: QueuedEntries) -> Mutation:
+        request = self._request
+        return Mutation(
+            job_id=job.id,
+            action=self.action,
+            op_id=request.new_op_id(),
+            actor=request.actor,
+            at=now,
+            expected_status=job.raw_status or "",
+            to_status=JobStatus.QUEUED,
+            reason=job.redactor.text(request.reason),
+            summary=f"attempt {job.attempt + 1}",
+            fields={
+                "status": JobStatus.QUEUED.value,
+                "updated_at": now,
+                "attempt": job.attempt + 1,
+                "attempts": [*job.attempts, _attempt(job)],
+            },
+            removed_fields=_OF_AN_ATTEMPT,
+            ttl=request.ttl.lifetime(JobStatus.QUEUED),
+            closes_approval=True,
+            held_token=job.approval_token,
+            drop_queue_entries=queued(job.id),
+        )
+
+
+def _attempt(job: Job) -> Mapping[str, Any]:
+    """What is kept of an attempt; texts are masked, as jobctl shows them."""
+    moments = {
+        "started_at": job.started_at,
+        "approved_at": job.approved_at,
+        "denied_at": job.denied_at,
+        "ended_at": job.ended_at or job.updated_at,
+    }
+    kept: dict[str, Any] = {
+        "attempt": job.attempt,
+        "status": job.shown_status,
+        "error": job.error,
+        "cancel_reason": job.cancel_reason,
+        "approved_by": _reviewer(job.approval_decision),
+        "denied_by": _reviewer(job.denial_decision),
+        **{name: format_stored(at) for name, at in moments.items() if at is not None},
+    }
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _reviewer(decision: Decision | None) -> str | None:
+    return decision.reviewed_by if decision else None
+
+
+def _operation(job: Job, *, note: str, op_id: str | None = None) -> Operation:
+    return Operation(
+        id=job.id,
+        action="retry",
+        changed=op_id is not None,
+        previous_status=job.shown_status,
+        status=JobStatus.QUEUED.value,
+        op_id=op_id,
+        notes=(note,),
+    )
