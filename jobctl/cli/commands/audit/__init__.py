@@ -1,0 +1,15 @@
+"""`jobctl audit`: a group of commands."""
+
+import typer
+
+COMMANDS: dict[str, str] = {
+    "list": "List what was changed, by whom and why, the newest first.",
+}
+DEFAULT = "list"
+
+
+def audit(ctx: typer.Context) -> None:
+    """Read the audit trail: every change of a job, by whom and why.
+
+    Without a command it is listed: jobctl audit --job ID is jobctl audit list --job ID.
+    """
