@@ -8,7 +8,7 @@ from pathlib import Path
 from jobctl.errors import ExitCode
 from jobctl.manual.bash import bash_script
 from jobctl.manual.fish import fish_script
-from jobctl.manual.pages import command_page, main_page
+from jobctl.manual.pages import main_page, page_of
 from jobctl.manual.program import read_program
 from jobctl.manual.zsh import zsh_script
 
@@ -21,7 +21,7 @@ def generated() -> dict[str, str]:
     program = read_program()
     pages = {f"man/{program.name}.1": main_page(program)}
     for command in program.commands:
-        pages[f"man/{program.name}-{command.name}.1"] = command_page(program, command)
+        pages[f"man/{program.name}-{command.name}.1"] = page_of(program, command)
     return pages | {
         f"completions/{program.name}.bash": bash_script(program),
         f"completions/_{program.name}": zsh_script(program),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from jobctl.cli.params import priority_name, status_name
-from jobctl.domain.job import Priority
+from jobctl.domain.priority import Priority
 from jobctl.domain.status import JobStatus
 from jobctl.render.columns import COLUMNS
 from jobctl.settings import PURPOSES

@@ -1,4 +1,4 @@
-"""The manual pages: one for each command, and jobctl(1) with what they have in common."""
+"""The manual pages: one for each command or group, and jobctl(1) with what they have in common."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,9 +8,10 @@ from jobctl.domain.moments import format_duration
 from jobctl.domain.status import TERMINAL, JobStatus, TtlPolicy, names_of, worker_moves_from
 from jobctl.errors import EXIT_MEANINGS
 from jobctl.manual import choices, prose
-from jobctl.manual.program import Command, Parameter, Program
+from jobctl.manual.program import Command, Group, Parameter, Program
 from jobctl.manual.roff import Item, Listing, Page, bold, italic, literal
 from jobctl.manual.roff import prose as in_roff
+from jobctl.manual.sections import SECTIONS
 from jobctl.settings import PURPOSES, Settings, environment_name, shown_value
 
 
@@ -28,7 +29,7 @@ def main_page(program: Program) -> str:
     page.section("OPTIONS", prose.OPTIONS_FIRST)
     _options(page, program.options)
     page.section("COMMON OPTIONS", prose.COMMON_OPTIONS)
-    _options(page, program.commands[0].shared)
+    _options(page, program.shared)
     page.section("SETTINGS", *prose.SETTINGS, *_settings())
     page.section("OUTPUT", *prose.OUTPUT)
     page.section("TIME", *prose.TIME)
@@ -45,31 +46,50 @@ def main_page(program: Program) -> str:
     return str(page)
 
 
-def command_page(program: Program, command: Command) -> str:
-    name = f"{program.name}-{command.name}"
+def page_of(program: Program, one: Command | Group) -> str:
+    name = f"{program.name}-{one.name}"
     page = Page(name, version=__version__)
+    commands = one.commands if isinstance(one, Group) else (one,)
     page.section("NAME")
-    page.roff(_name_line(name, command.summary))
+    page.roff(_name_line(name, one.summary))
     page.section("SYNOPSIS")
-    page.roff(" ".join(_synopsis(program, command)))
-    page.section("DESCRIPTION", *_paragraphs(command.description))
-    if command.arguments:
-        page.section("ARGUMENTS")
-        for argument in command.arguments:
-            page.tagged(italic(argument.metavar or argument.name), _meaning(argument))
-    if command.options:
-        page.section("OPTIONS")
-        _options(page, command.options)
+    page.roff(*_synopses(program, one))
+    page.section("DESCRIPTION", *_paragraphs(one.description))
+    if isinstance(one, Group):
+        _commands(page, one)
+    else:
+        _parameters(page, one)
+    for title, blocks in SECTIONS.get(one.name, {}).items():
+        page.section(title, *blocks)
     page.section("COMMON OPTIONS")
-    _options(page, command.shared)
+    _options(page, program.shared)
     page.section("EXIT STATUS", *_exit_status())
     page.section("ENVIRONMENT", *prose.COMMAND_ENVIRONMENT)
     page.section("FILES", *prose.COMMAND_FILES)
-    if command.examples:
-        page.section("EXAMPLES", Listing(text=command.examples))
+    page.section("EXAMPLES", *(Listing(text=each.examples) for each in commands if each.examples))
     page.section("SEE ALSO")
-    page.roff(_see_also(program, command))
+    page.roff(_see_also(program, one))
     return str(page)
+
+
+def _parameters(page: Page, command: Command) -> None:
+    if command.arguments:
+        page.section("ARGUMENTS")
+        _arguments(page, command.arguments)
+    if command.options:
+        page.section("OPTIONS")
+        _options(page, command.options)
+
+
+def _commands(page: Page, group: Group) -> None:
+    page.section("COMMANDS")
+    for command in group.commands:
+        page.subsection(" ".join(command.path))
+        page.add(*_paragraphs(command.description))
+        if command.name == group.default:
+            page.add(f"Meant where no command is named behind `{group.name}`.")
+        _arguments(page, command.arguments)
+        _options(page, command.options)
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -82,16 +102,35 @@ def _name_line(name: str, summary: str) -> str:
     return f"{literal(name)} \\- {in_roff(begins)}"
 
 
-def _synopsis(program: Program, command: Command) -> Iterator[str]:
-    yield f"{bold(program.name)} [{italic('GLOBAL OPTION')}...] {bold(command.name)}"
-    yield f"[{italic('OPTION')}...]"
-    for option in command.options:
-        if option.required:
-            yield _tag(option)
+def _synopses(program: Program, one: Command | Group) -> Iterator[str]:
+    """A line a command."""
+    if isinstance(one, Command):
+        yield _synopsis(program, one, bold(one.name))
+        return
+    for place, command in enumerate(one.commands):
+        name = bold(command.name)
+        if place:
+            yield ".br"
+        yield _synopsis(
+            program,
+            command,
+            f"{bold(one.name)} {f'[{name}]' if command.name == one.default else name}",
+        )
+
+
+def _synopsis(program: Program, command: Command, name: str) -> str:
+    words = [f"{bold(program.name)} [{italic('GLOBAL OPTION')}...] {name} [{italic('OPTION')}...]"]
+    words += [_tag(option) for option in command.options if option.required]
     for argument in command.arguments:
-        name = (argument.metavar or argument.name).removesuffix("...")
-        shown = italic(name) + ("..." if argument.repeatable else "")
-        yield shown if argument.required else f"[{shown}]"
+        metavar = (argument.metavar or argument.name).removesuffix("...")
+        shown = italic(metavar) + ("..." if argument.repeatable else "")
+        words.append(shown if argument.required else f"[{shown}]")
+    return " ".join(words)
+
+
+def _arguments(page: Page, arguments: Iterable[Parameter]) -> None:
+    for argument in arguments:
+        page.tagged(italic(argument.metavar or argument.name), _meaning(argument))
 
 
 def _options(page: Page, options: Iterable[Parameter]) -> None:
@@ -149,7 +188,7 @@ def _reference(*names: str) -> str:
     return f"{bold('-'.join(names))}(1)"
 
 
-def _see_also(program: Program, command: Command | None) -> str:
-    others = [one for one in program.commands if one is not command]
-    pages = [_reference(program.name)] if command else []
+def _see_also(program: Program, page: Command | Group | None) -> str:
+    others = [one for one in program.commands if one is not page]
+    pages = [_reference(program.name)] if page else []
     return ",\n".join([*pages, *(_reference(program.name, one.name) for one in others)])

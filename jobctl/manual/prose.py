@@ -33,7 +33,7 @@ SETTINGS: tuple[Block, ...] = (
 OUTPUT: tuple[Block, ...] = (
     """Standard output carries data and nothing else; notes and errors go to standard error.
     Without `--output` and without the setting `output` the format is `table` on a terminal and
-    `tsv` elsewhere; `create` prints the bare id there.""",
+    `tsv` elsewhere; `create` prints the bare id there, and `token issue` the bare token.""",
     Item(tag="`table`", text="For people: cut to the width of the terminal, times relative."),
     Item(tag="`wide`", text="The same with more columns."),
     Item(
@@ -52,14 +52,20 @@ OUTPUT: tuple[Block, ...] = (
         there and null when it has no value; ids are whole, numbers are numbers, moments are RFC
         3339 in UTC. One job is the object itself, several are a `JobList` with `items`,
         `next_cursor` and `total`. A change of jobs is an `OperationList` with `items` and a
-        `summary`; what `create` made is a `Job` with `created`.""",
+        `summary` of how many were changed, unchanged, failed and not tried; what `create` made is
+        a `Job` with `created`, what `token issue` made a `Token`, and the audit trail an
+        `AuditList`.""",
     ),
     Item(tag="`jsonl`", text="One JSON object a line."),
-    Item(tag="`id`", text="Bare ids, a line each, for the standard input of another jobctl."),
+    Item(
+        tag="`id`",
+        text="""Bare ids, a line each, for the standard input of another jobctl. `audit list`
+        prints those of operations, and `token issue` the token.""",
+    ),
     """In the formats `json` and `jsonl` an error is one JSON object on standard error, of kind
     `Error`, with `code`, `message`, `hint`, `exit_code`, `id` and `op_id`.""",
     """Control characters and invisible direction marks in stored values are never printed as they
-    are. A reader that closes the pipe early is not an error.""",
+    are. A reader that closes the pipe early is not an error, and stops no change.""",
 )
 
 TIME: tuple[Block, ...] = (
@@ -71,20 +77,26 @@ TIME: tuple[Block, ...] = (
 )
 
 JOB_IDS: tuple[Block, ...] = (
-    """An id is 1 to 128 letters, digits, or `. _ : -`, begins with a letter or a digit and has no
-    two dots in a row. Other texts are refused before anything is read. With the setting
-    `id_format` at `uuid`, only UUIDs in their plain form are ids; `urn:uuid:` and braces name
-    other keys.""",
+    """An id is 1 to 128 letters, digits, dots, underscores, colons and hyphens, begins with a
+    letter or a digit and has no two dots in a row. Other texts are refused before anything is
+    read. With the setting `id_format` at `uuid`, only UUIDs in their plain form are ids;
+    `urn:uuid:` and braces name other keys.""",
     """Commands that change a job need its whole id. Commands that only read take a prefix of 8 or
     more characters that begins one indexed id. Where ids are arguments, `-` stands for ids on
     standard input: a line each, or JSON objects with `id`. Empty input is no jobs, never all of
     them.""",
+    """`approve`, `deny`, `cancel` and `retry` take the filters of `list` in the place of ids.
+    Without `--status` these choose among the jobs in a status that the command can change.""",
 )
 
 STATUSES: tuple[Block, ...] = (
     """Statuses are read in any case and by their aliases; jobctl writes the canonical names. How
     long a record is kept is counted from its last change. In filters `active` and `terminal` stand
     for all statuses of that kind.""",
+    """Below stands what `update` makes of each. Beside that, a job that is `awaiting_approval`
+    becomes `processing_queued` by `approve` and `denied` by `deny`; whatever is not terminal
+    becomes `cancelled` by `cancel`; and what is `failed` or `cancelled` becomes `queued` by
+    `retry`.""",
 )
 
 MEANINGS: dict[JobStatus, str] = {
@@ -102,7 +114,8 @@ MEANINGS: dict[JobStatus, str] = {
 
 STATUSES_READ: tuple[Block, ...] = (
     """An unknown status is shown as it is stored, counts as active, and is never changed by
-    `update` into another one.""",
+    `update` into another one. `cancel` ends such a job when it is named by its id, or when
+    `--status` has that status or `active`.""",
 )
 
 EMBEDDED_STORE: tuple[Block, ...] = (
@@ -192,6 +205,17 @@ EXAMPLES: tuple[Block, ...] = (
     Listing(text='id=$(jobctl create report.pdf --type syllabus)\njobctl status "$id"'),
     "What failed since yesterday, for another program:",
     Listing(text="jobctl list --status failed --since 1d --all -o jsonl"),
+    "Decide on a job, and on all of a kind after a look at them:",
+    Listing(
+        text="""
+jobctl approve "$id" --reason 'names of staff only'
+jobctl deny --type form -F reason.txt --as dean@example.edu
+"""
+    ),
+    "Once more what an outage has spoiled, without being asked:",
+    Listing(text="jobctl retry --status failed --since 6h --reason 'OCR was down' --yes"),
+    "Who has changed a job, and why:",
+    Listing(text='jobctl audit --job "$id"'),
     "Another context, once:",
     Listing(text="jobctl list --context staging --status active"),
     "See where a setting comes from, and whether everything can be reached:",

@@ -64,6 +64,10 @@ class Page:
         self._begins = True
         self.add(*blocks)
 
+    def subsection(self, title: str) -> None:
+        self._lines.append(f".SS {literal(title)}")
+        self._begins = True
+
     def add(self, *blocks: Block) -> None:
         for block in blocks:
             match block:

@@ -8,12 +8,14 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from jobctl.errors import (
     BadConfigurationError,
     ConflictError,
+    NotFoundError,
     NotPermittedError,
     UnavailableError,
 )
@@ -63,22 +65,32 @@ class DirectoryObjectStore:
         raise ConflictError(f"{place}: its directory keeps being removed", hint="try again")
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
+        with directory_errors(self.locate(bucket, key)):
+            content = self._opened(bucket, key)
+            if content is None:
+                return None
+            with content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+                return _stored(key, os.fstat(content.fileno()), digest)
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        with directory_errors(self.locate(bucket, key)):
+            content = self._opened(bucket, key)
+        if content is None:
+            raise NotFoundError(f"no file {self.locate(bucket, key)}")
+        return content
+
+    def _opened(self, bucket: str, key: str) -> BufferedReader | None:
         check_bucket_name(bucket)
         *parents, name = bucket, *segments_of(key)
-        with (
-            directory_errors(self.locate(bucket, key)),
-            existing(self._root, parents) as descriptors,
-        ):
+        with existing(self._root, parents) as descriptors:
             if descriptors is None or object_stat(name, descriptors[-1]) is None:
                 return None
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
-                file = os.open(name, flags, dir_fd=descriptors[-1])
+                return os.fdopen(os.open(name, flags, dir_fd=descriptors[-1]), "rb")
             except FileNotFoundError:
                 return None
-            with os.fdopen(file, "rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
-                return _stored(key, os.fstat(file), digest)
 
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         check_prefix(prefix)
@@ -87,6 +99,10 @@ class DirectoryObjectStore:
         if parents:
             segments_of("/".join(parents))
         return self._listed([bucket, *parents], stem)
+
+    def walk(self, bucket: str) -> Iterator[StoredObject]:
+        check_bucket_name(bucket)
+        return self._listed([bucket], "")
 
     def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
         """Delete *keys* and the directories that this empties, except the bucket's own."""

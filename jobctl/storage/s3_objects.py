@@ -6,12 +6,18 @@ from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
-from jobctl.errors import ConflictError, NotPermittedError
+from jobctl.errors import ConflictError, NotFoundError, NotPermittedError
 from jobctl.services.ports import Deletion, StoredObject
 from jobctl.storage.object_keys import check_key, check_prefix
 from jobctl.storage.s3_client import connect_s3
 from jobctl.storage.s3_delete import S3Deleter
-from jobctl.storage.s3_errors import http_status, public_endpoint, require_s3_answer, s3_errors
+from jobctl.storage.s3_errors import (
+    error_code,
+    http_status,
+    public_endpoint,
+    require_s3_answer,
+    s3_errors,
+)
 from jobctl.storage.s3_upload import S3Upload
 
 if TYPE_CHECKING:
@@ -91,9 +97,26 @@ class S3ObjectStore:
             sha256=answer["Metadata"].get("sha256"),
         )
 
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        from botocore.exceptions import ClientError
+
+        check_key(key)
+        client = self._client(bucket)
+        with s3_errors(bucket, self._endpoint):
+            try:
+                answer = client.get_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if http_status(error) == HTTPStatus.NOT_FOUND and error_code(error) == "NoSuchKey":
+                    raise NotFoundError(f"no object {self.locate(bucket, key)}") from error
+                raise
+        return answer["Body"]  # type: ignore[return-value] # reads and closes like a file
+
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         check_prefix(prefix)
         return self._pages(bucket, prefix)
+
+    def walk(self, bucket: str) -> Iterator[StoredObject]:
+        return self._pages(bucket, "")
 
     def _pages(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         paginator = self._client(bucket).get_paginator("list_objects_v2")

@@ -6,6 +6,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobctl.storage.keys import wire
+
 if TYPE_CHECKING:
     from redis import Redis
 
@@ -26,8 +28,9 @@ def call(client: "Redis", name: str, *, keys: Sequence[str], args: Sequence[str]
     """Run the script atomically; it is loaded first where the server does not know it yet."""
     from redis.exceptions import NoScriptError
 
+    sent = [*map(wire, keys), *map(wire, args)]
     try:
-        return client.evalsha(digest(name), len(keys), *keys, *args)
+        return client.evalsha(digest(name), len(keys), *sent)
     except NoScriptError:
         client.script_load(source(name))
-        return client.evalsha(digest(name), len(keys), *keys, *args)
+        return client.evalsha(digest(name), len(keys), *sent)

@@ -1,0 +1,189 @@
+"""From the options of `cleanup` to a plan, and from the plan to a report."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from jobctl.cli.confirmation import can_prompt, confirm
+from jobctl.cli.context import Session
+from jobctl.cli.params import comma_separated, key_value, status_name
+from jobctl.cli.retention_options import Choosing, Doing, deletion_limit
+from jobctl.domain.moments import parse_duration
+from jobctl.domain.retention import USUAL_SWEEPS, RetentionPolicy, Sweep
+from jobctl.domain.status import TERMINAL, JobStatus
+from jobctl.errors import InvalidUsageError, NotFoundError, RefusedError
+from jobctl.services.archive import Archive
+from jobctl.services.cleanup import (
+    CleanUp,
+    CleanupReport,
+    DeletionLimit,
+    Pace,
+    clean_up,
+    preview,
+)
+from jobctl.services.cleanup_plan import CleanupPlan, read_plan
+from jobctl.services.cleanup_selection import Selecting, select
+from jobctl.services.operations import counted
+from jobctl.services.ports import ObjectStore
+from jobctl.services.sweeps import SweepContext
+
+_USUAL_LIMIT = DeletionLimit(percent=20, at_least=10)
+
+
+def make_plan(choosing: Choosing, session: Session) -> CleanupPlan:
+    """The plan that was written earlier, or a new one."""
+    lines = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it lives as long as the plan
+    session.closing(lines)
+    if choosing.plan is None:
+        request = Selecting(
+            policy=_policy(choosing, session),
+            namespace=session.settings.namespace,
+            keep_last=choosing.keep_last,
+            results=choosing.results,
+        )
+        return select(request, jobs=session.jobs, documents=session.documents, lines=lines)
+    if choosing.only or choosing.older or choosing.keep_last:
+        raise InvalidUsageError("--plan says all of what is due: no other choice goes with it")
+    try:
+        with choosing.plan.open(encoding="utf-8", errors="replace") as saved:
+            return read_plan(saved, namespace=session.settings.namespace, lines=lines)
+    except OSError as error:
+        raise NotFoundError(
+            f"cannot read {choosing.plan}: {error.strerror}", hint="check the path"
+        ) from error
+
+
+def carry_out(
+    plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session
+) -> CleanupReport:
+    """Show the plan, write it to a file, or do what it says."""
+    limit = doing.max_delete or _limit_of(session)
+    if doing.plan_out is not None:
+        _save(plan, doing.plan_out)
+    if doing.dry_run or doing.plan_out is not None or not (doing.yes or can_prompt()):
+        try:
+            limit.check(plan)
+        except RefusedError as error:
+            session.note(f"it would be refused: {error.message}")
+        return preview(plan)
+    limit.check(plan)
+    if session.resolved.context_is_implicit and session.is_local and not can_prompt():
+        raise RefusedError(
+            "nobody has chosen this store: no redis_url is set",
+            hint="set redis_url, or say --context local",
+        )
+    if len(plan) and not doing.yes:
+        counts = ", ".join(f"{sweep} {count:,}" for sweep, count in plan.counts.items())
+        confirm(f"{counts}. Change {counted(len(plan), 'job')}")
+    return clean_up(
+        CleanUp(
+            plan=plan,
+            pace=Pace(
+                rate=doing.rate,
+                time_budget=doing.time_budget,
+                interrupted=session.interruption(),
+            ),
+            context=_context(plan, choosing, doing, session),
+        ),
+        jobs=session.jobs,
+        documents=session.documents,
+    )
+
+
+def _policy(choosing: Choosing, session: Session) -> RetentionPolicy:
+    names = [name for text in choosing.only or () for name in comma_separated(text)]
+    for name in names:
+        if name not in list(Sweep):
+            raise InvalidUsageError(f"no sweep {name}", hint="there are: " + ", ".join(Sweep))
+    policy = RetentionPolicy(
+        cutoff=session.jobs.read([]).now,
+        sweeps=frozenset(map(Sweep, names)) or USUAL_SWEEPS,
+        keep=_keep(choosing, session),
+        stuck_after=session.settings.stuck_after,
+        grace=choosing.grace,
+    )
+    if Sweep.RETENTION in policy.sweeps and not policy.keep:
+        raise RefusedError(
+            "the retention policy is empty: every status is kept for ever",
+            hint="--older STATUS=DURATION, the settings retention_…, or --only without retention",
+        )
+    return policy
+
+
+def _keep(choosing: Choosing, session: Session) -> Mapping[JobStatus, timedelta]:
+    keep: dict[JobStatus, timedelta] = {}
+    for status in TERMINAL:
+        limit = getattr(session.settings, f"retention_{status}")
+        if limit is not None:
+            keep[status] = limit
+    for text in choosing.older or ():
+        name, duration = key_value(text)
+        status = status_name(name)
+        if status not in TERMINAL:
+            raise InvalidUsageError(f"--older: only a job that has ended is deleted, not {status}")
+        keep.pop(status, None)
+        if duration != "never":
+            keep[status] = parse_duration(duration)
+    return keep
+
+
+def _limit_of(session: Session) -> DeletionLimit:
+    text = session.settings.max_delete
+    return deletion_limit(text) if text else _USUAL_LIMIT
+
+
+def _save(plan: CleanupPlan, path: Path) -> None:
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            plan.save(file)
+    except OSError as error:
+        raise InvalidUsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session) -> SweepContext:
+    return SweepContext(
+        policy=plan.header.policy,
+        ttl=session.ttl,
+        actor=session.actor,
+        new_op_id=session.new_op_id,
+        lease=session.cleanup_lease,
+        results=choosing.results,
+        archive=_archive(plan, doing, session),
+    )
+
+
+def _archive(plan: CleanupPlan, doing: Doing, session: Session) -> Archive | None:
+    if doing.archive is None:
+        if doing.archive_documents:
+            raise InvalidUsageError("--archive-documents needs --archive")
+        return None
+    store, bucket, prefix = _archive_place(doing.archive, session)
+    cutoff = plan.header.policy.cutoff
+    return Archive(
+        store=store,
+        bucket=bucket,
+        prefix=prefix,
+        jobs=session.jobs,
+        documents=session.documents,
+        run=f"{cutoff:%Y%m%dT%H%M%SZ}-{session.new_op_id()}",
+        at=cutoff,
+        with_documents=doing.archive_documents,
+    )
+
+
+def _archive_place(text: str, session: Session) -> tuple[ObjectStore, str, str]:
+    """The store, the bucket and the prefix of `s3://bucket/prefix` or of a directory."""
+    if not text.startswith("s3://"):
+        from jobctl.storage.directory_objects import DirectoryObjectStore
+
+        return DirectoryObjectStore(Path(text)), "jobctl-archive", ""
+    bucket, _, prefix = text.removeprefix("s3://").partition("/")
+    from jobctl.storage.s3_objects import S3ObjectStore
+
+    store = S3ObjectStore(
+        endpoint_url=session.settings.s3_endpoint_url,
+        region=session.settings.s3_region,
+        addressing_style=session.settings.s3_addressing_style,
+    )
+    return store, bucket, f"{prefix.rstrip('/')}/" if prefix else ""

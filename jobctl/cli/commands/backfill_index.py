@@ -1,0 +1,63 @@
+"""`jobctl backfill-index`."""
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Session
+from jobctl.cli.pacing import Pacing
+from jobctl.cli.params import command
+from jobctl.cli.retention_options import Rate
+from jobctl.errors import InvalidUsageError
+from jobctl.services.backfill_index import BackfillIndex, IndexReport, Mode
+from jobctl.services.backfill_index import backfill_index as mend_index
+
+EXAMPLES = """jobctl backfill-index --check
+jobctl backfill-index --prune
+jobctl backfill-index --rebuild --rate 20000"""
+
+
+@command
+def backfill_index(
+    session: Session,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare only; the exit code is 10 where they differ.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take out entries whose records have expired.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make a new index, and put it in place in one step.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Do not go on where an earlier run was stopped.")
+    ] = False,
+    rate: Rate = None,
+) -> IndexReport:
+    """Repair the index of jobs by their last change.
+
+    Every record is found by a scan and put into the index at the time of its last change. Entries
+    are only ever raised, so that nothing that others write meanwhile is lost. A run that was
+    stopped goes on where it was. Records without a readable time are reported, not guessed. The
+    documents that expired records have left are for cleanup: --prune leaves them where they are.
+    """
+    session.require_writable(dry_run=check)
+    if check and (prune or rebuild):
+        raise InvalidUsageError(
+            "--check changes nothing: it goes neither with --prune nor --rebuild"
+        )
+    mode: Mode = "check" if check else "rebuild" if rebuild else "repair"
+    if not check:
+        _ = session.index_lease
+    index = session.index_repair
+    pacing = Pacing(session, rate=rate, total=index.size(), noun="record")
+    request = BackfillIndex(
+        mode=mode,
+        actor=session.actor,
+        new_op_id=session.new_op_id,
+        prune=prune,
+        restart=restart,
+        pace=session.closing(pacing),
+        interrupted=session.interruption(),
+    )
+    return mend_index(request, index=index, jobs=session.jobs)

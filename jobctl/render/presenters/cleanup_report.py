@@ -1,0 +1,80 @@
+"""What a cleanup did, or would do: an operation a job, and a summary."""
+
+from collections.abc import Iterator
+
+from jobctl.domain.moments import format_rfc3339
+from jobctl.domain.retention import Sweep
+from jobctl.render.machine import write_json_lines, write_list_document
+from jobctl.render.output import Document, Streams, Style, envelope, note, write_error
+from jobctl.render.presenters.operation_list import operation_document, told, write_rows
+from jobctl.services.cleanup import CleanupReport
+from jobctl.services.operations import Operation, counted
+
+
+def write(report: CleanupReport, style: Style, streams: Streams) -> None:
+    items = told(report, style, streams)
+    try:
+        _write_items(items, report, style, streams)
+    except OSError:
+        for _ in told(report, style, streams):
+            pass  # the reader has gone, but what was asked for is done all the same
+        raise
+    if report.halted is not None:
+        write_error(report.halted, streams.err, for_machines=style.for_machines)
+    note(_summary(report), style, streams)
+
+
+def _write_items(
+    items: Iterator[Operation], report: CleanupReport, style: Style, streams: Streams
+) -> None:
+    if style.format == "json":
+        head = envelope(
+            "CleanupReport",
+            {
+                "dry_run": report.dry_run,
+                "namespace": report.plan.header.namespace,
+                "cutoff": report.plan.header.policy.cutoff,
+            },
+        )
+        documents = map(operation_document, items)
+        write_list_document(streams.out, head, documents, lambda: {"summary": _counts(report)})
+    elif style.format == "jsonl":
+        write_json_lines(
+            streams.out, (envelope("Operation", operation_document(one)) for one in items)
+        )
+    else:
+        write_rows(items, report, style, streams)
+
+
+def _counts(report: CleanupReport) -> Document:
+    return {
+        "examined": report.plan.header.total,
+        "undatable": report.plan.header.undatable,
+        "due": {sweep.value: report.plan.counts[sweep] for sweep in Sweep},
+        "done": dict(report.done),
+        "unchanged": report.unchanged,
+        "failed": report.failed,
+        "left": report.not_tried,
+        "objects_deleted": report.objects,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _summary(report: CleanupReport) -> str:
+    """The one line that cron mails."""
+    examined = f"{counted(report.plan.header.total, 'job')} examined"
+    at = f"cutoff {format_rfc3339(report.plan.header.policy.cutoff.replace(microsecond=0))}"
+    due = ", ".join(
+        f"{sweep} {report.plan.counts[sweep]:,}" for sweep in Sweep if report.plan.counts[sweep]
+    )
+    if report.dry_run:
+        return f"dry run, nothing was changed: {examined}, due: {due or 'nothing'}, {at}"
+    done = ", ".join(f"{action} {count:,}" for action, count in report.done.items() if count)
+    parts = [examined, f"done: {done or 'nothing'}", f"{counted(report.objects, 'object')} deleted"]
+    if report.unchanged:
+        parts.append(f"not due any more: {report.unchanged:,}")
+    if report.failed:
+        parts.append(f"failed: {report.failed:,}")
+    if report.not_tried:
+        parts.append(f"left: {report.not_tried:,}")
+    return ", ".join([*parts, f"{report.seconds:.1f} s", at])

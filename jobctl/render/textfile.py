@@ -1,0 +1,68 @@
+"""Metrics of a cleanup for the textfile collector of Prometheus' node_exporter."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from jobctl.domain.retention import Sweep
+from jobctl.errors import PartlyDoneError
+from jobctl.services.cleanup import CleanupReport
+
+
+class TextFile:
+    """Called with a report that has been read, it replaces the file in one step."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, report: CleanupReport) -> None:
+        try:
+            with NamedTemporaryFile(
+                "w", encoding="utf-8", dir=self._path.parent, prefix=".jobctl-", delete=False
+            ) as file:
+                file.writelines(_lines(report))
+            # The collector runs as another user.
+            written = Path(file.name)
+            written.chmod(0o644)
+            written.replace(self._path)
+        except OSError as error:
+            raise PartlyDoneError(
+                f"the cleanup is done, but its metrics could not be written to {self._path}: "
+                f"{error.strerror}",
+                hint="check the directory and its permissions",
+            ) from error
+
+
+def _lines(report: CleanupReport) -> Iterator[str]:
+    plan = report.plan
+    space = f'namespace="{_escaped(plan.header.namespace)}"'
+    cutoff = round(plan.header.policy.cutoff.timestamp(), 3)
+    numbers = (
+        ("last_run_timestamp_seconds", "When the run judged its jobs.", cutoff),
+        ("exit_code", "The exit code of the run.", int(report.exit_code)),
+        ("dry_run", "1 if nothing was to be changed.", int(report.dry_run)),
+        ("duration_seconds", "How long the run took.", round(report.seconds, 3)),
+        ("examined_jobs", "How many jobs the index had.", plan.header.total),
+        ("undatable_jobs", "Jobs whose last change nobody can tell.", plan.header.undatable),
+        ("failed_jobs", "Jobs that could not be dealt with.", report.failed),
+        ("left_jobs", "Jobs that were due and not got to.", report.not_tried),
+        ("deleted_objects", "Documents that were deleted.", report.objects),
+    )
+    for name, purpose, value in numbers:
+        yield from _metric(name, purpose)
+        yield f"jobctl_cleanup_{name}{{{space}}} {value}\n"
+    yield from _metric("due_jobs", "Jobs that were due, by sweep.")
+    for sweep in Sweep:
+        yield f'jobctl_cleanup_due_jobs{{{space},sweep="{sweep}"}} {plan.counts[sweep]}\n'
+    yield from _metric("done_jobs", "Jobs that were changed, by action.")
+    for action, count in sorted(report.done.items()):
+        yield f'jobctl_cleanup_done_jobs{{{space},action="{_escaped(action)}"}} {count}\n'
+
+
+def _metric(name: str, purpose: str) -> Iterator[str]:
+    yield f"# HELP jobctl_cleanup_{name} {purpose}\n"
+    yield f"# TYPE jobctl_cleanup_{name} gauge\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,221 @@
+"""`cleanup`: carries out a plan, or shows it. A sweep looks again before it changes anything."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+from jobctl.domain.retention import Due, Sweep
+from jobctl.errors import ExitCode, RefusedError
+from jobctl.services.approval_timeouts import ApprovalTimeout
+from jobctl.services.bulk import Bulk, Verb, change_jobs
+from jobctl.services.cleanup_plan import CleanupPlan
+from jobctl.services.documents import Documents
+from jobctl.services.expired_entries import ExpiredEntries
+from jobctl.services.expiry import Expiry
+from jobctl.services.operations import Operation, OperationList, counted
+from jobctl.services.orphans import Orphans
+from jobctl.services.ports import JobStore
+from jobctl.services.stuck_jobs import StuckJob
+from jobctl.services.sweeps import SweepContext
+
+# So many ids are held in memory at a time, and so many entries of expired records pruned together.
+_CHUNK = 10_000
+_ENTRIES = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionLimit:
+    """At most so many deletions: a number, or a share of all jobs in the index, but then always
+    `at_least`."""
+
+    number: int | None = None
+    percent: float | None = None
+    at_least: int = 0
+
+    def check(self, plan: CleanupPlan) -> None:
+        """RefusedError where the plan deletes more jobs than that."""
+        due = plan.counts[Sweep.RETENTION] + plan.counts[Sweep.ORPHANS]
+        most = self.most(plan.header.total)
+        if due > most:
+            raise RefusedError(
+                f"{counted(due, 'deletion')} at {counted(plan.header.total, 'job')}, and the "
+                f"limit is {most:,}; nothing was changed",
+                hint="look at --dry-run; --max-delete N or P% raises the limit",
+            )
+
+    def most(self, total: int) -> int:
+        if self.number is not None:
+            return self.number
+        share = int(total * (self.percent or 0) / 100)
+        return max(share, self.at_least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """`rate` is jobs a second; the time budget counts from the start of the run."""
+
+    rate: float | None = None
+    time_budget: timedelta | None = None
+    interrupted: Callable[[], ExitCode | None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanUp:
+    plan: CleanupPlan
+    pace: Pace
+    context: SweepContext
+
+
+class CleanupReport(OperationList):
+    """An OperationList of what was due, with counts by action; `left` is what was not got to."""
+
+    def __init__(
+        self,
+        items: Iterator[Operation],
+        *,
+        plan: CleanupPlan,
+        dry_run: bool,
+        interrupted: Callable[[], ExitCode | None] = lambda: None,
+    ) -> None:
+        super().__init__(items, requested=len(plan), dry_run=dry_run, interrupted=interrupted)
+        self.plan = plan
+        self.done: Counter[str] = Counter()
+        self.objects = 0
+        self.started = time.monotonic()
+        self.out_of_time = False
+        self.when_read: list[Callable[[CleanupReport], None]] = []
+
+    def __iter__(self) -> Iterator[Operation]:
+        for item in super().__iter__():
+            self.done[item.action] += item.changed
+            self.objects += item.objects
+            yield item
+        for tell in self.when_read:
+            tell(self)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the time budget left for the next run is no failure."""
+        if self.out_of_time and not self.failed and self.halted is None:
+            return ExitCode.DONE
+        return super().exit_code
+
+
+def preview(plan: CleanupPlan) -> CleanupReport:
+    """What the plan would do, an operation a job; nothing is changed."""
+    return CleanupReport(map(_planned, plan.entries()), plan=plan, dry_run=True)
+
+
+_ACTIONS = {
+    Sweep.APPROVALS: "time-out",
+    Sweep.STUCK: "fail-stuck",
+    Sweep.RETENTION: "delete",
+    Sweep.INDEX: "prune",
+    Sweep.ORPHANS: "delete-orphan",
+}
+
+
+def _planned(due: Due) -> Operation:
+    return Operation(
+        id=due.job_id,
+        action=_ACTIONS[due.sweep],
+        changed=False,
+        previous_status=due.status or None,
+        status=due.status or None,
+        notes=(due.reason,),
+    )
+
+
+def clean_up(request: CleanUp, *, jobs: JobStore, documents: Documents) -> CleanupReport:
+    """The work is done while the report is read."""
+    run = _Run(request, jobs, documents)
+    report = CleanupReport(
+        run.operations(),
+        plan=request.plan,
+        dry_run=False,
+        interrupted=request.pace.interrupted,
+    )
+    run.report = report
+    return report
+
+
+class _Run:
+    report: CleanupReport
+
+    def __init__(self, request: CleanUp, jobs: JobStore, documents: Documents) -> None:
+        self._request = request
+        self._jobs = jobs
+        self._documents = documents
+        self._passed = 0
+
+    def operations(self) -> Iterator[Operation]:
+        context = self._request.context
+        verbs: dict[Sweep, Verb] = {
+            Sweep.APPROVALS: ApprovalTimeout(context, self._jobs, self._documents),
+            Sweep.STUCK: StuckJob(context),
+            Sweep.RETENTION: Expiry(context, self._jobs, self._documents),
+        }
+        for sweep, verb in verbs.items():
+            for several in self._chunks(sweep, _CHUNK):
+                bulk = Bulk(
+                    ids=[due.job_id for due in several],
+                    batch=self._batch,
+                    interrupted=self._stopped,
+                    checkpoint=self._checkpoint,
+                )
+                yield from self._counted(self._all(change_jobs(verb, bulk, jobs=self._jobs)))
+        expired = ExpiredEntries(context, self._jobs, self._documents)
+        for several in self._chunks(Sweep.INDEX, self._batch or _ENTRIES):
+            ids = [due.job_id for due in several]
+            yield from self._counted(expired.prune(ids))
+        orphans = Orphans(context, self._jobs, self._documents)
+        for several in self._chunks(Sweep.ORPHANS, self._batch or _ENTRIES):
+            yield from self._counted(orphans.delete(several))
+
+    @property
+    def _batch(self) -> int | None:
+        """What is done at once is not more than the rate has for a second."""
+        rate = self._request.pace.rate
+        return max(1, int(rate)) if rate else None
+
+    def _all(self, operations: OperationList) -> Iterator[Operation]:
+        yield from operations
+        if operations.halted is not None:
+            raise operations.halted
+
+    def _counted(self, operations: Iterator[Operation]) -> Iterator[Operation]:
+        for operation in operations:
+            self._passed += 1
+            yield operation
+
+    def _chunks(self, sweep: Sweep, size: int) -> Iterator[Sequence[Due]]:
+        if not self._request.plan.counts[sweep]:
+            return
+        entries = self._request.plan.entries(sweep)
+        while chunk := list(islice(entries, size)):
+            self._checkpoint()
+            if self._stopped() is not None:
+                return
+            yield chunk
+
+    def _stopped(self) -> ExitCode | None:
+        budget = self._request.pace.time_budget
+        if budget is not None and self.report.seconds > budget.total_seconds():
+            self.report.out_of_time = True
+            return ExitCode.DONE
+        return self._request.pace.interrupted()
+
+    def _checkpoint(self) -> None:
+        """Between batches: keep the lease, and keep to the rate."""
+        rate = self._request.pace.rate
+        while rate and self._passed / rate > self.report.seconds and self._stopped() is None:
+            self._request.context.lease.renew()
+            time.sleep(max(0.0, min(1.0, self._passed / rate - self.report.seconds)))
+        self._request.context.lease.renew()

@@ -1,0 +1,224 @@
+"""The sweep `retention`: deletes jobs that have outlived their policy, documents and all.
+
+Each is marked and its intent recorded, then its objects are deleted by exact key, then the record
+goes in one step with its audit record. Killed anywhere, the next run finishes it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from jobctl.domain.job import Job
+from jobctl.domain.retention import DELETING, Sweep
+from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
+from jobctl.services.bulk import Plan, QueuedEntries
+from jobctl.services.documents import Documents
+from jobctl.services.operations import Operation, counted, failed_operation
+from jobctl.services.parallel import CONCERNS_ALL
+from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
+from jobctl.services.sweeps import SweepContext, Sweeping, no_longer_due
+
+# A record that expires between its intent and its deletion would leave no record of the latter.
+_DELETED = "deleted"
+_LONG_ENOUGH = timedelta(days=7)
+
+
+class Expiry(Sweeping):
+    action: ClassVar = "delete"
+    batch: ClassVar = 1_000
+
+    def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._documents = documents
+        self._now = context.policy.cutoff
+
+    def plan(
+        self,
+        record: JobRecord,
+        now: datetime,
+        queued: QueuedEntries,  # noqa: ARG002 - the queues are read once for the whole batch
+    ) -> Plan:
+        job = record.job
+        due = self._context.policy.judge(
+            job, indexed_at=record.indexed_at, deadline=record.deadline
+        )
+        if due is None or due.sweep is not Sweep.RETENTION:
+            return Plan(job=job, operation=no_longer_due(job, self.action))
+        operation = Operation(
+            id=job.id,
+            action=self.action,
+            changed=True,
+            previous_status=job.shown_status,
+            status=_DELETED,
+            notes=(due.reason,),
+        )
+        self._now = now
+        if job.cleanup_state == DELETING and _is_revived(job):
+            return Plan(job=job, operation=_let_go(job), mutation=self._pardon(job, now))
+        if job.cleanup_state == DELETING:
+            return Plan(job=job, operation=operation, unfinished=True)
+        return Plan(job=job, operation=operation, mutation=self._intent(job, now, due.reason))
+
+    def prepare(self, plans: Sequence[Plan]) -> None:
+        if self._context.archive is not None:
+            self._context.archive.keep([plan.job for plan in plans])
+
+    def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
+        by_id = {plan.job.id: plan for plan in plans if plan.operation.status == _DELETED}
+        if not by_id:
+            return {}
+        try:
+            revived, removed = self._remove_documents(by_id)
+        except JobctlError as error:
+            self.unreachable = error
+            return {job_id: _begun(plan, error) for job_id, plan in by_id.items()}
+        outcomes: dict[str, Operation] = dict(revived)
+        deleted: dict[str, int] = {}
+        for job_id, answer in removed.items():
+            if isinstance(answer, JobctlError):
+                outcomes[job_id] = _begun(by_id[job_id], answer)
+                if isinstance(answer, CONCERNS_ALL):
+                    self.unreachable = answer
+            else:
+                deleted[job_id] = answer
+        return outcomes | self._remove_records(by_id, deleted)
+
+    def _remove_documents(
+        self, plans: Mapping[str, Plan]
+    ) -> tuple[Mapping[str, Operation], Mapping[str, int | JobctlError]]:
+        """Finding them may take long: what has happened meanwhile is looked at behind it."""
+        claims = {job_id: plan.job.s3_key for job_id, plan in plans.items()}
+        found = self._documents.find(claims, results=self._context.results)
+        self._context.lease.renew()
+        revived = self._revived(plans)
+        left = {job_id: owned for job_id, owned in found.items() if job_id not in revived}
+        return revived, self._documents.delete_found(left)
+
+    def _revived(self, plans: Mapping[str, Plan]) -> Mapping[str, Operation]:
+        """Those that somebody has changed since they were marked: nothing of theirs is deleted."""
+        found: dict[str, Operation] = {}
+        for one in self._jobs.peek([*plans]):
+            job = plans[one.job_id].job
+            if (one.status, one.updated_at) != (job.raw_status, job.stamp):
+                error = ConflictError(
+                    f"job {job.id} has changed since its deletion was begun: nothing was deleted",
+                    hint="the next run lets it go",
+                    job_id=job.id,
+                )
+                found[job.id] = failed_operation(
+                    job.id, self.action, error, status=job.shown_status
+                )
+        return found
+
+    def _remove_records(
+        self, plans: Mapping[str, Plan], deleted: Mapping[str, int]
+    ) -> dict[str, Operation]:
+        if not deleted:
+            return {}
+        try:
+            queued = self._jobs.queue_entries([*deleted])
+            answers = self._jobs.apply_all(
+                [
+                    self._removal(plans[job_id].job, count, queued[job_id])
+                    for job_id, count in deleted.items()
+                ]
+            )
+        except JobctlError as error:
+            self.unreachable = error
+            answers = [error] * len(deleted)  # the documents are gone all the same
+        return {
+            job_id: self._done(plans[job_id], answer, count)
+            if isinstance(answer, Applied)
+            else _begun(plans[job_id], answer)
+            for (job_id, count), answer in zip(deleted.items(), answers, strict=True)
+        }
+
+    def _removal(self, job: Job, count: int, queued: Sequence[QueueEntry]) -> Mutation:
+        return Mutation(
+            job_id=job.id,
+            action="delete",
+            op_id=self._context.new_op_id(),
+            actor=self._context.actor,
+            at=self._now,
+            expected_status=job.raw_status or "",
+            expected_stamp=job.stamp or "",
+            expected_cleanup=DELETING,
+            lease=self._context.lease.claim,
+            summary=f"{counted(count, 'object')} deleted",
+            held_token=job.approval_token,
+            closes_approval=True,
+            drop_queue_entries=queued,
+            delete=True,
+        )
+
+    def _done(self, plan: Plan, applied: Applied, count: int) -> Operation:
+        notes = (
+            *plan.operation.notes,
+            f"{counted(count, 'object')} deleted",
+            *self._documents.left_behind(plan.job),
+        )
+        return replace(plan.operation, op_id=applied.op_id, notes=notes, objects=count)
+
+    def _intent(self, job: Job, now: datetime, why: str) -> Mutation:
+        return Mutation(
+            job_id=job.id,
+            action="delete-intent",
+            op_id=self._context.new_op_id(),
+            actor=self._context.actor,
+            at=now,
+            expected_status=job.raw_status or "",
+            expected_stamp=job.stamp or "",
+            lease=self._context.lease.claim,
+            to_status=job.status,
+            summary=f"retention: {why}",
+            fields={"cleanup_state": DELETING, "cleanup_stamp": job.stamp or ""},
+            ttl=_LONG_ENOUGH,
+            keeps_place=True,
+        )
+
+    def _pardon(self, job: Job, now: datetime) -> Mutation:
+        """Take the mark off a job that somebody has revived behind it."""
+        return Mutation(
+            job_id=job.id,
+            action="delete-abandon",
+            op_id=self._context.new_op_id(),
+            actor=self._context.actor,
+            at=now,
+            expected_status=job.raw_status or "",
+            expected_stamp=job.stamp or "",
+            expected_cleanup=DELETING,
+            lease=self._context.lease.claim,
+            to_status=job.status,
+            summary="changed since its deletion was begun",
+            removed_fields=("cleanup_state", "cleanup_stamp"),
+            keeps_place=True,
+        )
+
+
+def _is_revived(job: Job) -> bool:
+    """Some workers write the status and no time of change."""
+    moved = job.cleanup_stamp is not None and job.cleanup_stamp != (job.stamp or "")
+    return moved or not job.is_terminal
+
+
+def _let_go(job: Job) -> Operation:
+    return Operation(
+        id=job.id,
+        action="delete-abandon",
+        changed=True,
+        previous_status=job.shown_status,
+        status=job.shown_status,
+        notes=("has changed since its deletion was begun: it is let go",),
+    )
+
+
+def _begun(plan: Plan, error: JobctlError) -> Operation:
+    message = error.message.removeprefix(f"job {plan.job.id}: ")
+    failure = PartlyDoneError(
+        f"job {plan.job.id}: its deletion was begun, but {message}",
+        hint="remove the cause; the next run finishes it",
+        job_id=plan.job.id,
+    )
+    return replace(plan.operation, changed=False, status=plan.job.shown_status, error=failure)

@@ -1,0 +1,172 @@
+"""The sweep `orphans`: documents that belong to no job, and have not for some time.
+
+An object is an orphan when no job whose document it could be exists, none is in the index, no
+record names it, and it is older than the grace period. Only objects below UUIDs are looked at:
+what has another name may be anybody's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from math import inf
+
+from jobctl.domain.identifiers import is_uuid
+from jobctl.domain.moments import format_duration
+from jobctl.domain.ownership import document_families, document_owners, result_owners
+from jobctl.domain.retention import Due, RetentionPolicy, Sweep
+from jobctl.errors import JobctlError, LockedError
+from jobctl.services.documents import Documents
+from jobctl.services.operations import Operation, counted, failed_operation
+from jobctl.services.ports import JobStore, Mutation, StoredObject
+from jobctl.services.sweeps import SweepContext
+
+_PAGE = 1_000
+_CLOSER_LOOK = 100
+_ACTION = "delete-orphan"
+_Found = tuple[str, StoredObject, tuple[str, ...]]
+
+
+def find_orphans(
+    policy: RetentionPolicy, *, jobs: JobStore, documents: Documents, results: bool
+) -> Iterator[Due]:
+    """One pass over the listing, joined with Redis in bulk. Raises where either does not answer:
+    what cannot be told is never an orphan."""
+    claimed = _claimed(jobs)
+    candidates = _candidates(policy, documents, results=results)
+    while page := list(islice(candidates, _PAGE)):
+        owners = dict.fromkeys(owner for _, _, several in page for owner in several)
+        unknown = _unknown(jobs, [*owners])
+        for bucket, found, several in page:
+            if found.key not in claimed and unknown.issuperset(several):
+                yield _due(policy, bucket, found, several[0])
+
+
+def _unknown(jobs: JobStore, ids: Sequence[str]) -> set[str]:
+    """Those of *ids* that have neither a place in the index nor a record, be it unreadable."""
+    suspects = iter([one.job_id for one in jobs.peek(ids) if one.is_expired and one.score == -inf])
+    unknown: set[str] = set()
+    while several := list(islice(suspects, _CLOSER_LOOK)):
+        records = jobs.read(several).records
+        unknown |= {one for one, record in zip(several, records, strict=True) if record is None}
+    return unknown
+
+
+def _claimed(jobs: JobStore) -> frozenset[str]:
+    """The keys that records name although they are not below the job's own: there are few."""
+    return frozenset(
+        key
+        for page in jobs.document_keys()
+        for job_id, key in page
+        if not any(family.owns(key, s3_key=key) for family in document_families(job_id))
+    )
+
+
+def _candidates(
+    policy: RetentionPolicy, documents: Documents, *, results: bool
+) -> Iterator[_Found]:
+    places = [(documents.buckets.documents, document_owners)]
+    if results:
+        places.append((documents.buckets.results, result_owners))
+    for bucket, owners in places:
+        for found in documents.objects.walk(bucket):
+            several = owners(found.key)
+            old = policy.cutoff - found.modified_at > policy.grace
+            if old and several and all(map(is_uuid, several)):
+                yield bucket, found, several
+
+
+def _due(policy: RetentionPolicy, bucket: str, found: StoredObject, owner: str) -> Due:
+    age = format_duration(policy.cutoff - found.modified_at)
+    return Due(
+        job_id=owner,
+        sweep=Sweep.ORPHANS,
+        status="",
+        stamp="",
+        last_activity=found.modified_at,
+        reason=f"{shown_key(found.key, owner)}: there is no such job (written {age} ago)",
+        bucket=bucket,
+        key=found.key,
+    )
+
+
+def shown_key(key: str, owner: str) -> str:
+    """*key* up to its owner's id: behind it may stand a name."""
+    before, _, rest = key.partition(owner)
+    return f"{before}{owner}{rest if rest.startswith('.') else rest[:1] + '…'}"
+
+
+class Orphans:
+    def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._documents = documents
+
+    def delete(self, orphans: Sequence[Due]) -> Iterator[Operation]:
+        """An operation for each; behind a record of the intent, a job id one."""
+        self._context.lease.renew()
+        free = [one for one in orphans if one.key not in self._claimed]
+        unknown = _unknown(self._jobs, [*dict.fromkeys(one.job_id for one in free)])
+        intents = self._record(sorted(unknown), "orphan-intent", "documents of no job")
+        found: dict[str, list[tuple[str, str]]] = {}
+        for one in free:
+            if one.job_id in intents and intents[one.job_id] is None:
+                found.setdefault(one.job_id, []).append((one.bucket, one.key))
+        removed = self._documents.delete_found(found)
+        self._record_done(removed)
+        for one in orphans:
+            yield self._outcome(one, intents.get(one.job_id), removed.get(one.job_id))
+
+    @cached_property
+    def _claimed(self) -> frozenset[str]:
+        """Once more, when the work begins: since the plan was made documents may have been
+        registered."""
+        return _claimed(self._jobs)
+
+    def _record_done(self, removed: Mapping[str, int | JobctlError]) -> None:
+        for count in sorted({one for one in removed.values() if isinstance(one, int)}):
+            ids = [job_id for job_id, one in removed.items() if one == count]
+            self._record(ids, _ACTION, f"{counted(count, 'object')} deleted")
+
+    def _record(
+        self, ids: Sequence[str], action: str, summary: str
+    ) -> dict[str, JobctlError | None]:
+        """Why it could not be recorded for some of *ids*, None for the others."""
+        mutations = [
+            Mutation(
+                job_id=job_id,
+                action=action,
+                op_id=self._context.new_op_id(),
+                actor=self._context.actor,
+                at=self._context.policy.cutoff,
+                expected_status=None,
+                lease=self._context.lease.claim,
+                summary=summary,
+                only_recorded=True,
+            )
+            for job_id in ids
+        ]
+        outcomes: dict[str, JobctlError | None] = {}
+        answers = self._jobs.apply_all(mutations) if mutations else ()
+        for mutation, answer in zip(mutations, answers, strict=True):
+            if isinstance(answer, LockedError):
+                raise answer
+            outcomes[mutation.job_id] = answer if isinstance(answer, JobctlError) else None
+        return outcomes
+
+    def _outcome(
+        self, due: Due, refused: JobctlError | None, removed: int | JobctlError | None
+    ) -> Operation:
+        error = refused or (removed if isinstance(removed, JobctlError) else None)
+        claimed = due.key in self._claimed
+        if error is not None and not claimed:
+            return failed_operation(due.job_id, _ACTION, error)
+        changed = removed is not None and not claimed
+        return Operation(
+            id=due.job_id,
+            action=_ACTION,
+            changed=changed,
+            previous_status=None,
+            status=None,
+            notes=(due.reason if changed else "it belongs to a job now",),
+            objects=int(changed),
+        )

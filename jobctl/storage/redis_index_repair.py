@@ -1,0 +1,117 @@
+"""What `backfill-index` asks of Redis: the records as they are found, and the index in bulk."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jobctl.domain.moments import from_unix
+from jobctl.errors import ConflictError, NotPermittedError
+from jobctl.services.backfill_index import Checkpoint, Indexed
+from jobctl.storage.bulk_reader import BulkReader
+from jobctl.storage.keys import Keys, wire
+from jobctl.storage.redis_errors import translated
+from jobctl.storage.redis_reads import RedisReader
+from jobctl.storage.redis_scan import SCANNED, scan_ids
+from jobctl.storage.scripts import call
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_KEPT_SECONDS = 86_400
+
+
+class RedisIndexRepair:
+    """`IndexRepair` on one Redis or Valkey database."""
+
+    def __init__(self, client: "Redis", *, keys: Keys, server: str) -> None:
+        self._client: Any = client
+        self._keys = keys
+        self._server = server
+        self._reads = RedisReader(client, server=server)
+        self._bulk = BulkReader(client, server=server)
+        self._rebuilt = f"{keys.namespace}:jobctl:index:rebuilt"
+        self._retired = f"{keys.namespace}:jobctl:index:retired"
+        self._added = 0  # to the rebuilt index
+
+    def now(self) -> datetime:
+        seconds, microseconds = self._reads.one("TIME")
+        return from_unix(seconds).replace(microsecond=microseconds)
+
+    def size(self) -> int:
+        return int(self._reads.one("ZCARD", self._keys.index))
+
+    def scan(self, cursor: int) -> tuple[int, Sequence[str]]:
+        return scan_ids(self._keys, self._reads, cursor)
+
+    def members(self, cursor: int) -> tuple[int, Sequence[str]]:
+        following, found = self._reads.one("ZSCAN", self._keys.index, cursor, "COUNT", SCANNED)
+        return int(following), list(dict.fromkeys(member for member, _ in found))
+
+    def indexed(self, job_ids: Sequence[str]) -> Sequence[Indexed]:
+        stored = self._bulk.fields(
+            [self._keys.job(one) for one in job_ids], ("updated_at", "created_at", "status")
+        )
+        found = self._reads.one("ZMSCORE", self._keys.index, *map(wire, job_ids)) if job_ids else ()
+        return [
+            Indexed(job_id, None if score is None else float(score), *values)
+            for job_id, score, values in zip(job_ids, found, stored, strict=True)
+        ]
+
+    def raise_scores(self, scores: Mapping[str, float], *, rebuilt: bool) -> None:
+        key = self._rebuilt if rebuilt else self._keys.index
+        with translated(self._server):
+            pipe = self._client.pipeline(transaction=False)
+            pairs = [word for job_id, score in scores.items() for word in (repr(score), job_id)]
+            pipe.execute_command("ZADD", key, "GT", *map(wire, pairs))
+            if rebuilt:
+                pipe.expire(key, _KEPT_SECONDS)
+            added = pipe.execute()[0]
+        self._added += added if rebuilt else 0
+
+    def prune(self, job_ids: Sequence[str]) -> int:
+        keys = [self._keys.index, *(self._keys.job(one) for one in job_ids)]
+        with translated(self._server):
+            return int(call(self._client, "prune_index", keys=keys, args=list(job_ids)))
+
+    def begin_rebuilding(self) -> None:
+        with translated(self._server):
+            self._client.unlink(self._rebuilt)
+        self._added = 0
+
+    def swap(self, since: float) -> int:
+        keys = [self._keys.index, self._rebuilt, self._retired]
+        args = [repr(since), str(self._added)]
+        with translated(self._server):
+            size = int(call(self._client, "swap_index", keys=keys, args=args))
+        if size < 0:
+            raise ConflictError(
+                "the rebuilt index is not as this run has made it: the old one stays in its place",
+                hint="see that no other run is at work, then run it again",
+            )
+        return size
+
+    def incarnation(self) -> str | None:
+        """What changes when the server restarts and cursors lose their meaning; None: unknown."""
+        try:
+            with translated(self._server):
+                information: dict[str, Any] = self._client.info("server")
+        except NotPermittedError:
+            return None
+        return information.get("run_id")
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        text = self._reads.one("GET", self._keys.checkpoint)
+        try:
+            return Checkpoint(**json.loads(text)) if text else None
+        except (ValueError, TypeError):
+            return None
+
+    def save_checkpoint(self, checkpoint: Checkpoint | None) -> None:
+        with translated(self._server):
+            if checkpoint is None:
+                self._client.delete(self._keys.checkpoint)
+            else:
+                text = json.dumps(asdict(checkpoint))
+                self._client.set(self._keys.checkpoint, text, ex=_KEPT_SECONDS)

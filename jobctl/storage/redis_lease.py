@@ -1,0 +1,97 @@
+"""A lease in Redis: one run at a time, and none that has lost it changes anything more.
+
+The lease runs out by itself when its holder dies. `mutate.lua` compares it in the same step as
+every change, so a run that was paused for longer than that is refused.
+"""
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobctl.errors import LockedError
+from jobctl.storage.redis_errors import translated
+from jobctl.storage.scripts import call
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_ATTEMPTS = 3
+
+
+class RedisLease:
+    """`claim` names this run, unlike any other: its id, who it is, and since when."""
+
+    def __init__(
+        self,
+        client: "Redis",
+        *,
+        key: str,
+        what: str,
+        claim: str,
+        lifetime: timedelta,
+        server: str,
+    ) -> None:
+        self._client: Any = client
+        self._key = key
+        self._what = what
+        self._claim = claim
+        self._lifetime = lifetime
+        self._server = server
+
+    @property
+    def claim(self) -> str:
+        return self._claim
+
+    def acquire(self) -> None:
+        """LockedError, naming the holder, where another run has it."""
+        if not self._ask(self._set):
+            raise self._held_by(self._ask(lambda: self._client.get(self._key)))
+
+    def renew(self) -> None:
+        """LockedError where it has run out: what follows must not be done."""
+        if not self._ask(lambda: self._script(int(self._lifetime.total_seconds() * 1000))):
+            raise LockedError(
+                "this run was paused for so long that its lease has run out; it stops here",
+                hint="run the command again: it goes on where this one stopped",
+            )
+
+    def close(self) -> None:
+        """Give it up; where nobody answers it runs out by itself."""
+        from redis.exceptions import RedisError
+
+        try:
+            self._script(0)
+        except RedisError:
+            return
+
+    def _set(self) -> bool:
+        """Whether it is ours, also where an earlier attempt got it and its reply was lost."""
+        milliseconds = int(self._lifetime.total_seconds() * 1000)
+        taken = self._client.set(self._key, self._claim, nx=True, px=milliseconds)
+        return bool(taken) or self._client.get(self._key) == self._claim
+
+    def _script(self, milliseconds: int) -> bool:
+        args = [self._claim, str(milliseconds)]
+        return bool(call(self._client, "lease", keys=[self._key], args=args))
+
+    def _ask(self, question: Any) -> Any:
+        """Each question is harmless to repeat."""
+        from redis import exceptions
+
+        for attempt in range(_ATTEMPTS):
+            with translated(self._server):
+                try:
+                    return question()
+                except exceptions.ConnectionError as error:
+                    if type(error) is not exceptions.ConnectionError or attempt + 1 == _ATTEMPTS:
+                        raise
+            time.sleep(0.05 * 4**attempt)
+        raise AssertionError("unreachable")
+
+    def _held_by(self, holder: str | None) -> LockedError:
+        _, _, who = (holder or "").partition(" ")
+        return LockedError(
+            f"another {self._what} is at work{f', {who}' if who else ''}",
+            hint="wait for it; if it has died, its lease runs out within "
+            f"{int(self._lifetime.total_seconds())} s",
+        )
