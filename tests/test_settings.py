@@ -95,6 +95,7 @@ def test_every_setting_has_a_variable_and_a_purpose(home: Path, name: str) -> No
     assert PURPOSES[name].endswith(".")
     values = {"output": "json", "color": "never", "handoff": "none", "id_format": "uuid"}
     values |= {"read_only": "true", "s3_addressing_style": "path"}
+    values |= {"cancel_status": "failed", "min_reason_length": "3", "max_delete": "7"}
     text = values.get(name, "9d")
     text = "some-name" if name.endswith("bucket") else text
     found = resolve({}, {"XDG_CONFIG_HOME": str(home), environment_name(name): text})
@@ -202,6 +203,13 @@ def test_a_misspelt_setting_is_answered_with_the_right_one(home: Path) -> None:
         ("color", "Always"),
         ("id_format", "UUID"),
         ("handoff", "celery!"),
+        ("handoff", "celery"),
+        ("cancel_status", "canceled"),
+        ("min_reason_length", "0"),
+        ("min_reason_length", "1001"),
+        ("min_reason_length", "9" * 5_000),
+        ("min_reason_length", "1e2"),
+        ("min_reason_length", "٣"),
         ("s3_addressing_style", "host"),
         ("read_only", "on"),
         ("ttl_completed", "30"),

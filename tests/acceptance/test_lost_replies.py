@@ -166,6 +166,26 @@ def test_a_server_that_is_gone_for_good_leaves_the_outcome_unknown(
         assert len(world.objects) == 1, "the record may be there, so its document must be"
 
 
+def test_the_remedy_for_an_unknown_outcome_finds_the_one_record(
+    far_world: World, proxy: FaultProxy, any_redis: RedisServer
+) -> None:
+    world = far_world
+    job_id = world.seed()
+    world.run("update", job_id, "--summary", "before")
+    proxy.drop_reply(matching=CHANGE)
+    proxy.drop_reply(matching=b"XRANGE", times=1_000)
+    lost = world.run("update", job_id, "--summary", "after", "-o", "json").error
+    assert lost["code"] == "outcome_unknown"
+    program, *remedy = lost["hint"].partition(" tells whether it took effect")[0].split()
+    assert (program, remedy) == ("jobctl", ["audit", "list", "--op", lost["op_id"]])
+    found = world.run(*remedy, "-o", "json", JOBCTL_REDIS_URL=any_redis.url)
+    (item,) = found.json["items"]
+    assert (item["op_id"], item["job_id"]) == (lost["op_id"], job_id)
+    assert item["hash"] == world.audit[-1]["hash"]
+    nothing = world.run("audit", "list", "--op", "another", JOBCTL_REDIS_URL=any_redis.url)
+    assert (nothing.exit_code, nothing.rows) == (0, [])
+
+
 def test_create_again_after_an_unknown_outcome_finds_its_job(
     far_world: World, proxy: FaultProxy
 ) -> None:

@@ -72,7 +72,13 @@ def test_some_of_several_is_partly_done(world: World) -> None:
     outcome = world.run("delete", ended, active, "no-such-job", "-o", "json")
     assert outcome.exit_code == ExitCode.PARTIAL
     document = outcome.json
-    assert document["summary"] == {"requested": 3, "changed": 1, "unchanged": 0, "failed": 2}
+    assert document["summary"] == {
+        "requested": 3,
+        "changed": 1,
+        "unchanged": 0,
+        "failed": 2,
+        "not_tried": 0,
+    }
     codes = [item["error"] and item["error"]["code"] for item in document["items"]]
     assert codes == [None, "conflict", "not_found"]
     assert world.job(ended) == {}

@@ -51,6 +51,8 @@ def _loaded(
         ["create", "--help"],
         ["list", "--help"],
         ["update", "--help"],
+        ["audit", "--help"],
+        ["audit", "list", "--help"],
         ["doctor", "--help"],
     ],
     ids=" ".join,
@@ -68,6 +70,10 @@ def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
         ("jobctl list --stat", "--status"),
         ("jobctl list --status fai", "failed"),
         ("jobctl list -o js", "jsonl"),
+        ("jobctl aud", "audit"),
+        ("jobctl audit li", "list"),
+        ("jobctl audit list --old", "--oldest-first"),
+        ("jobctl audit --job x --old", "--oldest-first"),
     ],
 )
 def test_a_completion_request_imports_nothing_heavy_and_answers(words: str, expected: str) -> None:
@@ -94,6 +100,16 @@ def test_list_on_redis_imports_neither_boto3_nor_rich_nor_pydantic(
 ) -> None:
     world.seed()
     loaded, stdout = _loaded("list", "-o", output, env=world.env)
+    assert stdout
+    assert loaded == ["redis"]
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl", "tsv", "csv", "id"])
+def test_audit_on_redis_imports_neither_boto3_nor_rich_nor_pydantic(
+    output: str, world: World
+) -> None:
+    world.run("update", world.seed(), "--summary", "x")
+    loaded, stdout = _loaded("audit", "-o", output, env=world.env)
     assert stdout
     assert loaded == ["redis"]
 

@@ -32,6 +32,8 @@ FULL: dict[str, object] = {
     "result_url": "https://results.example/1.md",
     "error_message": "first",
     "error_details": {"code": 7},
+    "attempt": "2",
+    "attempts": [{"attempt": 1, "status": "failed", "error": "earlier"}],
     "metadata": {"term": "spring"},
     "approval_decision": {
         "decision": "approve",
@@ -80,6 +82,8 @@ def test_numbers_are_numbers_and_times_are_rfc3339_in_utc(world: World) -> None:
     assert job["result"]["confidence"] == 0.93
     assert job["options"]["max_rounds"] == 1
     assert job["errors"]["count"] == 1
+    assert job["attempt"] == 2
+    assert job["attempts"] == [{"attempt": 1, "status": "failed", "error": None}]
     assert job["pii"]["entity_types"] == {"PERSON": 1}
     assert 0 < job["record"]["ttl_seconds"] <= 30 * 86_400
     assert job["timestamps"]["started_at"] == "2026-01-02T03:04:05Z"
@@ -106,7 +110,7 @@ def test_a_change_is_an_operation_list_with_a_summary(world: World) -> None:
         "schema": "jobctl/v1",
         "kind": "OperationList",
         "dry_run": False,
-        "summary": {"requested": 1, "changed": 1, "unchanged": 0, "failed": 0},
+        "summary": {"requested": 1, "changed": 1, "unchanged": 0, "failed": 0, "not_tried": 0},
     }
     assert item == {
         "id": job_id,

@@ -51,6 +51,7 @@ def _fields(name: str) -> dict[str, object]:
         "pii_skip_reason": f"{name} asked",
         "correction_results": [{"text": name}],
         "verification_summary": {"text": name},
+        "attempts": [{"attempt": 1, "status": "failed", "error": name, name: name}, name],
         "note_of_a_worker": f"{name} with {TOKEN}",
         "nested_of_a_worker": {"name": name},
         "session_token": TOKEN,

@@ -32,6 +32,7 @@ USAGE_ERRORS = [
     ["list", "--limit"],
     ["list", "--limit", "0"],
     ["list", "--limit", "many"],
+    ["list", "--limit", "9" * 5_000],
     ["list", "-o", "yaml"],
     ["list", "--sort", "name"],
     ["list", "--columns", "id,nonsense"],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jobctl.manual.program import Parameter, Program
 from tests.manual.terminal import type_into
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,16 @@ class Home:
         )
         assert not done.stderr, done.stderr
         return done.stdout
+
+
+def options_behind(program: Program) -> dict[tuple[str, ...], tuple[Parameter, ...]]:
+    """The options that follow jobctl, each of its groups and each of its commands."""
+    of_commands = {command.path: command.all_options for command in program.leaves}
+    of_groups = {
+        (group.name,): of_commands[group.name, group.default] if group.default else group.options
+        for group in program.groups
+    }
+    return {(): program.options} | of_commands | of_groups
 
 
 def bash_words(home: Home, words: Sequence[str]) -> list[str]:

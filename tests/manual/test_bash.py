@@ -8,7 +8,7 @@ from jobctl.domain.status import JobStatus
 from jobctl.manual.program import Program
 from jobctl.render.columns import COLUMNS
 from jobctl.settings import PURPOSES
-from tests.manual.shells import SCRIPTS, Home, bash_line, bash_words, needs
+from tests.manual.shells import SCRIPTS, Home, bash_line, bash_words, needs, options_behind
 
 pytestmark = needs("bash")
 
@@ -24,10 +24,55 @@ def test_every_command_is_offered(home: Home, program: Program) -> None:
 
 
 def test_every_option_is_offered(home: Home, program: Program) -> None:
-    groups = {(): program.options} | {(one.name,): one.all_options for one in program.commands}
-    for before, options in groups.items():
+    for before, options in options_behind(program).items():
         flags = {flag for option in options for flag in option.flags}
         assert set(bash_words(home, ["jobctl", *before, "-"])) == flags
+
+
+def test_every_command_of_a_group_is_offered_behind_it(home: Home, program: Program) -> None:
+    for group in program.groups:
+        names = [command.name for command in group.commands]
+        assert bash_words(home, ["jobctl", group.name, ""]) == names
+
+
+def test_a_word_behind_a_group_is_completed(home: Home) -> None:
+    assert bash_line(home, "jobctl tok") == "jobctl token "
+    assert bash_line(home, "jobctl token is") == "jobctl token issue "
+    assert bash_line(home, "jobctl token issue --k") == "jobctl token issue --kind "
+    assert bash_line(home, "jobctl token issue --kind=st") == "jobctl token issue --kind=stream "
+    assert bash_line(home, "jobctl audit --oldest") == "jobctl audit --oldest-first "
+
+
+def test_commands_of_a_group_are_told_apart(home: Home) -> None:
+    assert bash_words(home, ["jobctl", "token", "verify", "--kind", ""]) == ["approval", "stream"]
+    assert bash_words(home, ["jobctl", "token", "issue", "--e"]) == ["--extend"]
+    assert bash_words(home, ["jobctl", "token", "verify", "--e"]) == []
+    assert bash_words(home, ["jobctl", "verify", "--kind", ""]) == []
+    words = ["jobctl", "--context", "token", "token", "--help", "revoke", "ID", "--tok"]
+    assert bash_words(home, words) == ["--token-file"]
+
+
+def test_a_group_without_a_default_has_no_options_but_its_own(home: Home) -> None:
+    assert bash_words(home, ["jobctl", "token", "-"]) == ["-h", "--help"]
+
+
+def test_the_options_of_the_default_are_offered_behind_its_group(home: Home) -> None:
+    assert set(bash_words(home, ["jobctl", "audit", "--o"])) == {
+        "--op",
+        "--oldest-first",
+        "--output",
+    }
+    assert bash_words(home, ["jobctl", "audit", "--all", "--act"]) == ["--actor", "--action"]
+    assert bash_words(home, ["jobctl", "audit", "-o", "js"]) == ["json", "jsonl"]
+    assert bash_words(home, ["jobctl", "audit", "--output=js"]) == [
+        "--output=json",
+        "--output=jsonl",
+    ]
+
+
+def test_no_command_is_offered_behind_an_option_of_the_default(home: Home) -> None:
+    for behind in (["--all"], ["--op", "id"], ["--"]):
+        assert bash_words(home, ["jobctl", "audit", *behind, ""]) == []
 
 
 def test_options_before_the_command_do_not_hide_it(home: Home) -> None:
@@ -81,7 +126,15 @@ def test_contexts_come_from_the_configuration(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["jobctl create", "jobctl update id --findings", "jobctl --config", "jobctl create --"]
+    "line",
+    [
+        "jobctl create",
+        "jobctl update id --findings",
+        "jobctl --config",
+        "jobctl create --",
+        "jobctl token verify --token-file",
+        "jobctl approve id -F",
+    ],
 )
 def test_files_are_completed_by_the_shell_itself(home: Home, line: str) -> None:
     Path(home.path, "a report.pdf").touch()

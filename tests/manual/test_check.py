@@ -59,6 +59,17 @@ def test_the_page_of_a_former_command_is_named(written: Path) -> None:
     assert done.stderr == "man/jobctl-former.1 is not generated; remove it\n"
 
 
+def test_a_group_is_checked_as_one_page(written: Path) -> None:
+    (written / "man/jobctl-token.1").unlink()
+    (written / "man/jobctl-token-issue.1").touch()
+    done = _manual("--check", "--root", str(written))
+    assert done.returncode == ExitCode.FINDINGS
+    assert done.stderr.splitlines() == [
+        "man/jobctl-token.1 is missing; run python -m jobctl.manual",
+        "man/jobctl-token-issue.1 is not generated; remove it",
+    ]
+
+
 def test_every_difference_has_a_line_of_its_own(tmp_path: Path) -> None:
     done = _manual("--check", "--root", str(tmp_path))
     assert done.returncode == ExitCode.FINDINGS

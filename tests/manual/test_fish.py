@@ -3,7 +3,7 @@
 from jobctl.domain.status import JobStatus
 from jobctl.manual.program import Program
 from jobctl.settings import PURPOSES
-from tests.manual.shells import SCRIPTS, Home, fish_words, needs
+from tests.manual.shells import SCRIPTS, Home, fish_words, needs, options_behind
 
 pytestmark = needs("fish")
 
@@ -20,10 +20,39 @@ def test_every_command_is_offered_with_its_summary(home: Home, program: Program)
 
 
 def test_every_option_is_offered_with_its_help(home: Home, program: Program) -> None:
-    groups = {"": program.options} | {f"{one.name} ": one.all_options for one in program.commands}
-    for before, options in groups.items():
+    for before, options in options_behind(program).items():
         expected = {flag: one.help for one in options for flag in one.flags}
-        assert fish_words(home, f"jobctl {before}-") == expected
+        assert fish_words(home, " ".join(["jobctl", *before, "-"])) == expected
+
+
+def test_every_command_of_a_group_is_offered_with_its_summary(home: Home, program: Program) -> None:
+    for group in program.groups:
+        expected = {command.name: command.summary for command in group.commands}
+        assert fish_words(home, f"jobctl {group.name} ") == expected
+
+
+def test_a_word_behind_a_group_is_completed(home: Home) -> None:
+    assert set(fish_words(home, "jobctl token is")) == {"issue"}
+    assert set(fish_words(home, "jobctl token issue --k")) == {"--kind"}
+    assert set(fish_words(home, "jobctl token issue --kind ")) == {"approval", "stream"}
+    assert set(fish_words(home, "jobctl --context token token verify --tok")) == {"--token-file"}
+
+
+def test_commands_of_a_group_are_told_apart(home: Home) -> None:
+    assert set(fish_words(home, "jobctl token issue --e")) == {"--extend"}
+    assert not fish_words(home, "jobctl token verify --e")
+    assert not fish_words(home, "jobctl verify --kind ")
+
+
+def test_the_options_of_the_default_are_offered_behind_its_group(home: Home) -> None:
+    assert set(fish_words(home, "jobctl audit --o")) == {"--op", "--oldest-first", "--output"}
+    assert set(fish_words(home, "jobctl audit --all --act")) == {"--action", "--actor"}
+    assert set(fish_words(home, "jobctl audit -o js")) == {"json", "jsonl"}
+
+
+def test_no_command_is_offered_behind_an_option_of_the_default(home: Home) -> None:
+    for behind in ("--all", "--op id", "--"):
+        assert not fish_words(home, f"jobctl audit {behind} ")
 
 
 def test_values_are_offered(home: Home) -> None:
@@ -50,5 +79,6 @@ def test_contexts_come_from_the_configuration(home: Home) -> None:
 def test_files_are_offered_where_a_file_is_wanted(home: Home) -> None:
     (home.path / "report.pdf").touch()
     assert set(fish_words(home, "jobctl create rep")) == {"report.pdf"}
-    assert set(fish_words(home, "jobctl update id --findings rep")) == {"report.pdf"}
+    for before in ("update id --findings", "token verify --token-file", "approve id -F"):
+        assert set(fish_words(home, f"jobctl {before} rep")) == {"report.pdf"}
     assert not fish_words(home, "jobctl list rep")

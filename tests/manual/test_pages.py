@@ -10,12 +10,19 @@ import pytest
 from jobctl.domain.status import ALIASES, JobStatus
 from jobctl.errors import EXIT_MEANINGS
 from jobctl.manual import prose
-from jobctl.manual.program import Command, Parameter, Program, read_program
+from jobctl.manual.pages import page_of
+from jobctl.manual.program import Command, Group, Parameter, Program, read_program
+from jobctl.manual.roff import Item
+from jobctl.manual.sections import SECTIONS
 from jobctl.settings import PURPOSES, environment_name
 from tests.manual.shells import ROOT, needs
 
 PAGES = sorted((ROOT / "man").glob("*.1"))
 _IDS = [page.name for page in PAGES]
+_EVERY_COMMAND = pytest.mark.parametrize(
+    "command", read_program().leaves, ids=lambda one: "-".join(one.path)
+)
+_EVERY_GROUP = pytest.mark.parametrize("group", read_program().groups, ids=lambda one: one.name)
 
 
 def _read(path: Path) -> str:
@@ -25,8 +32,24 @@ def _read(path: Path) -> str:
 
 
 def _page(program: Program, command: Command | None = None) -> str:
-    name = f"{program.name}-{command.name}" if command else program.name
+    name = f"{program.name}-{command.path[0]}" if command else program.name
     return _read(ROOT / "man" / f"{name}.1")
+
+
+def _section(page: str, title: str) -> str:
+    return page.partition(f"\n.SH {title}\n")[2].partition("\n.SH ")[0]
+
+
+def _of_command(program: Program, command: Command) -> str:
+    """What its page says of *command* alone, beside what is common to all."""
+    page = _page(program, command)
+    common = _section(page, "COMMON OPTIONS")
+    if len(command.path) == 1:
+        return page
+    start = f".SS {' '.join(command.path)}\n"
+    part = _section(page, "COMMANDS").partition(start)[2].partition(".SS ")[0]
+    assert part, f"no {start}"
+    return f"{part}\n{common}"
 
 
 def _tags(page: str) -> set[str]:
@@ -38,20 +61,67 @@ def _tag(option: Parameter) -> str:
     return ", ".join(option.flags) + metavar
 
 
-@pytest.mark.parametrize("command", read_program().commands, ids=lambda one: one.name)
+@_EVERY_COMMAND
 def test_every_option_is_in_its_page(program: Program, command: Command) -> None:
-    assert {_tag(option) for option in command.all_options} <= _tags(_page(program, command))
+    assert {_tag(option) for option in command.all_options} <= _tags(_of_command(program, command))
 
 
-@pytest.mark.parametrize("command", read_program().commands, ids=lambda one: one.name)
+@_EVERY_COMMAND
 def test_every_argument_is_in_its_page(program: Program, command: Command) -> None:
     names = {argument.metavar for argument in command.arguments}
-    assert names <= _tags(_page(program, command))
+    assert names <= _tags(_of_command(program, command))
 
 
 def test_every_option_of_the_program_is_in_its_page(program: Program) -> None:
-    shared = program.commands[0].shared
-    assert {_tag(option) for option in chain(program.options, shared)} <= _tags(_page(program))
+    options = chain(program.options, program.shared)
+    assert {_tag(option) for option in options} <= _tags(_page(program))
+
+
+@_EVERY_COMMAND
+def test_options_that_every_command_has_stand_once_in_a_page(
+    program: Program, command: Command
+) -> None:
+    tags = re.findall(r"^\.TP\n(.+)$", _page(program, command), re.MULTILINE)
+    assert [tags.count(_tag(option)) for option in program.shared] == [1] * len(program.shared)
+
+
+@_EVERY_COMMAND
+def test_every_command_has_a_line_in_the_synopsis(program: Program, command: Command) -> None:
+    synopsis = _section(_page(program, command), "SYNOPSIS")
+    lines = synopsis.replace(f"[{command.name}]", command.name).splitlines()
+    start = f"jobctl [GLOBAL OPTION...] {' '.join(command.path)} [OPTION...]"
+    assert len([line for line in lines if line.startswith(start)]) == 1
+
+
+@_EVERY_GROUP
+def test_a_group_is_one_page_in_the_order_of_its_commands(program: Program, group: Group) -> None:
+    page = _page(program, group.commands[0])
+    names = [" ".join(command.path) for command in group.commands]
+    assert re.findall(r"^\.SS (.+)$", _section(page, "COMMANDS"), re.MULTILINE) == names
+
+
+def test_the_command_that_is_meant_stands_in_brackets(program: Program) -> None:
+    audit = next(one for one in program.leaves if one.path == ("audit", "list"))
+    assert "audit [list] [OPTION...]" in _section(_page(program, audit), "SYNOPSIS")
+
+
+def test_sections_of_one_page_belong_to_a_command(program: Program) -> None:
+    assert set(SECTIONS) <= {command.name for command in program.commands}
+
+
+def test_a_section_of_one_page_stands_behind_its_commands(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Nothing is lost."
+    written = {"WHAT IS PROMISED": ("At once:", Item(tag="`now`", text=text))}
+    monkeypatch.setitem(SECTIONS, "audit", written)
+    (audit,) = (group for group in program.groups if group.name == "audit")
+    page = page_of(program, audit)
+    titles = re.findall(r"^\.SH (.+)$", page, re.MULTILINE)
+    place = titles.index("WHAT IS PROMISED")
+    assert titles[place - 1 : place + 2] == ["COMMANDS", "WHAT IS PROMISED", "COMMON OPTIONS"]
+    assert text in _section(page, "WHAT IS PROMISED")
+    assert text not in "".join(page_of(program, one) for one in program.commands if one != audit)
 
 
 def test_every_command_has_a_page_and_is_in_the_main_one(program: Program) -> None:
@@ -83,7 +153,7 @@ def test_every_status_has_a_meaning() -> None:
     assert set(prose.MEANINGS) == set(JobStatus)
 
 
-@pytest.mark.parametrize("command", read_program().commands, ids=lambda one: one.name)
+@_EVERY_COMMAND
 def test_examples_stand_as_they_are_typed(program: Program, command: Command) -> None:
     assert f".EX\n{command.examples}\n.EE" in _page(program, command).replace("\\(ti", "~")
 

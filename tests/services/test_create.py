@@ -18,6 +18,7 @@ from jobctl.services.create import INITIAL_STATUSES, CreateJob, create
 from jobctl.services.operations import CreatedJob
 from jobctl.services.ports import JobStore
 from tests.services.world import BODY, DOCUMENTS, InterruptedJobs, World
+from tests.storage.redis_under_test import approval_token
 
 
 def make(
@@ -75,8 +76,8 @@ def test_awaiting_approval_issues_token_deadline_and_queue_entry(world: World) -
     keys, raw, stored = world.redis.keys, world.redis.raw, world.redis.hash()
     token = stored["approval_token"]
     assert len(token) >= 43
-    assert raw.get(keys.approval_token(token)) == "job-1"
-    assert 0 <= 4 * 3600 - raw.ttl(keys.approval_token(token)) <= 5
+    assert raw.get(keys.token(approval_token(token))) == "job-1"
+    assert 0 <= 4 * 3600 - raw.ttl(keys.token(approval_token(token))) <= 5
     expires = datetime.fromisoformat(stored["approval_expires_at"])
     assert expires - datetime.fromisoformat(stored["created_at"]) == timedelta(hours=4)
     assert abs(raw.zscore(keys.deadlines, "job-1") - expires.timestamp()) < 1e-3

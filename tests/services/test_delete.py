@@ -13,10 +13,11 @@ from jobctl.errors import (
     PartlyDoneError,
     UnavailableError,
 )
-from jobctl.services.delete import Buckets, DeleteJobs, delete
+from jobctl.services.delete import DeleteJobs, delete
 from jobctl.services.operations import Operation, OperationList
 from jobctl.services.ports import JobStore
 from tests.services.world import DOCUMENTS, RESULTS, InterruptedJobs, World
+from tests.storage.redis_under_test import approval_token
 
 UUID = "7f3c1a52-9d0e-4b7a-8a3f-0c2d4e6f8a1b"
 
@@ -25,13 +26,11 @@ def run(
     world: World, *ids: str, jobs: JobStore | None = None, reason: str = "", **options: Any
 ) -> OperationList:
     request = DeleteJobs(ids=ids, actor="tester", new_op_id=world.op_id, reason=reason, **options)
-    buckets = Buckets(documents=DOCUMENTS, results=RESULTS)
-    store = jobs or world.redis.store
-    return delete(request, jobs=store, objects=world.objects, buckets=buckets)
+    return delete(request, jobs=jobs or world.redis.store, documents=world.documents)
 
 
 def only(found: OperationList) -> Operation:
-    [operation] = found.items
+    [operation] = found
     return operation
 
 
@@ -52,7 +51,7 @@ def ended(world: World, job_id: str = "job-1", **fields: Any) -> None:
 def test_delete_removes_documents_record_and_everything_that_points_to_it(world: World) -> None:
     keys, raw = world.redis.keys, world.redis.raw
     ended(world, approval_token="the-token")
-    raw.set(keys.approval_token("the-token"), "job-1")
+    raw.set(keys.token(approval_token("the-token")), "job-1")
     raw.zadd(keys.deadlines, {"job-1": 1})
     raw.lpush(keys.approval_queue, '{"job_id": "job-1"}', '{"job_id": "job-2"}')
     raw.lpush(keys.processing_queue, '{"job_id": "job-1"}')
@@ -147,7 +146,7 @@ def test_delete_without_any_object_removes_the_record(world: World) -> None:
 def test_an_unknown_job_is_not_found_and_stops_no_other(world: World) -> None:
     ended(world)
     found = run(world, "nope", "job-1", "nope")
-    assert [type(item.error) for item in found.items] == [NotFoundError, type(None)]
+    assert [type(item.error) for item in found] == [NotFoundError, type(None)]
     assert found.exit_code == ExitCode.PARTIAL
     assert world.redis.hash() == {}
 
@@ -158,8 +157,9 @@ def test_a_dry_run_deletes_nothing(world: World) -> None:
     before = world.redis.everything()
     found = run(world, "job-1", dry_run=True)
     assert found.dry_run
-    assert (only(found).changed, only(found).op_id) == (False, None)
-    assert "4 objects" in only(found).notes[0]
+    operation = only(found)
+    assert (operation.changed, operation.op_id) == (False, None)
+    assert "4 objects" in operation.notes[0]
     assert world.redis.everything() == before
     assert world.keys_in(DOCUMENTS) == set(own_documents("job-1"))
 
@@ -237,7 +237,7 @@ def test_no_object_is_deleted_before_the_intent_is_recorded(world: World) -> Non
     world.put(DOCUMENTS, *own_documents("job-1"))
     seen: list[list[str]] = []
     world.objects.before["delete"] = lambda: seen.append(world.redis.actions())
-    run(world, "job-1")
+    assert only(run(world, "job-1")).changed
     assert seen == [["delete-intent"]]
 
 
@@ -255,4 +255,4 @@ def test_a_job_that_is_retried_in_between_is_not_deleted(world: World) -> None:
 def test_an_id_that_is_given_twice_is_deleted_once(world: World) -> None:
     ended(world)
     found = run(world, "job-1", "job-1")
-    assert [item.changed for item in found.items] == [True]
+    assert [item.changed for item in found] == [True]

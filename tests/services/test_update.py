@@ -13,6 +13,7 @@ from jobctl.services.operations import Operation
 from jobctl.services.ports import JobStore
 from jobctl.services.update import PROTECTED_FIELDS, UpdateJob, UpdatePolicy, update
 from tests.services.world import InterruptedJobs, World
+from tests.storage.redis_under_test import approval_token
 
 POLICY = UpdatePolicy(
     ttl=TtlPolicy(
@@ -30,7 +31,7 @@ def run(
 ) -> Operation:
     request = UpdateJob(job_id=job_id, actor="tester", op_id=world.op_id(), **options)
     found = update(request, jobs=jobs or world.redis.store, policy=POLICY)
-    [operation] = found.items
+    [operation] = found
     return operation
 
 
@@ -203,7 +204,7 @@ def test_asking_for_approval_issues_token_deadline_and_queue_entry(world: World)
     run(world, status=JobStatus.AWAITING_APPROVAL)
     keys, raw, stored = world.redis.keys, world.redis.raw, world.redis.hash()
     token = stored["approval_token"]
-    assert raw.get(keys.approval_token(token)) == "job-1"
+    assert raw.get(keys.token(approval_token(token))) == "job-1"
     expires = datetime.fromisoformat(stored["approval_expires_at"])
     assert expires - datetime.fromisoformat(stored["updated_at"]) == timedelta(hours=4)
     assert abs(raw.zscore(keys.deadlines, "job-1") - expires.timestamp()) < 1e-3
@@ -214,11 +215,11 @@ def test_asking_for_approval_issues_token_deadline_and_queue_entry(world: World)
 def test_leaving_approval_takes_token_deadline_and_queue_entry_away(world: World) -> None:
     keys, raw = world.redis.keys, world.redis.raw
     world.redis.write_job(status="awaiting_approval", approval_token=TOKEN)
-    raw.set(keys.approval_token(TOKEN), "job-1")
+    raw.set(keys.token(approval_token(TOKEN)), "job-1")
     raw.zadd(keys.deadlines, {"job-1": 1})
     raw.lpush(keys.approval_queue, '{"job_id": "job-1"}', '{"job_id": "job-2"}')
     assert run(world, status=JobStatus.FAILED).changed
-    assert not raw.exists(keys.approval_token(TOKEN), keys.deadlines)
+    assert not raw.exists(keys.token(approval_token(TOKEN)), keys.deadlines)
     assert raw.lrange(keys.approval_queue, 0, -1) == ['{"job_id": "job-2"}']
     assert "approval_token" not in world.redis.hash()
 
@@ -226,10 +227,10 @@ def test_leaving_approval_takes_token_deadline_and_queue_entry_away(world: World
 def test_staying_in_approval_keeps_all_that_belongs_to_it(world: World) -> None:
     keys, raw = world.redis.keys, world.redis.raw
     world.redis.write_job(status="awaiting_approval", approval_token=TOKEN)
-    raw.set(keys.approval_token(TOKEN), "job-1")
+    raw.set(keys.token(approval_token(TOKEN)), "job-1")
     raw.zadd(keys.deadlines, {"job-1": 1})
     assert run(world, status=JobStatus.AWAITING_APPROVAL, fields={"summary": "x"}).changed
-    assert raw.get(keys.approval_token(TOKEN)) == "job-1"
+    assert raw.get(keys.token(approval_token(TOKEN))) == "job-1"
     assert raw.zscore(keys.deadlines, "job-1") == 1
     assert world.redis.hash()["approval_token"] == TOKEN
 

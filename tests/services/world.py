@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from jobctl.domain.status import JobStatus, TtlPolicy
 from jobctl.errors import JobctlError, UnavailableError
 from jobctl.services.create import CreateJob, CreationPolicy, NewDocument
+from jobctl.services.documents import Buckets, Documents
 from jobctl.services.ports import (
     Applied,
     Deletion,
@@ -97,6 +98,11 @@ class World:
     objects: UnreliableObjects
     root: Path
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def documents(self) -> Documents:
+        buckets = Buckets(documents=DOCUMENTS, results=RESULTS)
+        return Documents(objects=self.objects, buckets=buckets)
 
     def op_id(self) -> str:
         return f"op-{next(self._ids)}"

@@ -16,14 +16,16 @@ from redis.retry import Retry
 
 from jobctl.domain.job import Secret
 from jobctl.domain.status import JobStatus
-from jobctl.services.ports import ApprovalWindow, Mutation
+from jobctl.services.ports import Mutation, QueueEntry, Token, TokenKind
 from jobctl.storage.keys import Keys
+from jobctl.storage.redis_audit import RedisAuditLog
 from jobctl.storage.redis_connection import connect, parse_redis_url
 from jobctl.storage.redis_jobs import RedisJobStore
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 SCORE = 1772366400.25
 WEEK = timedelta(days=7)
+APPROVAL_TIME = timedelta(hours=4)
 TOKEN = "an-approval-token-of-this-test"
 
 Everything = dict[bytes, tuple[bytes, bool]]
@@ -32,6 +34,14 @@ Everything = dict[bytes, tuple[bytes, bool]]
 def open_store(url: str, keys: Keys, *, username: str | None = None) -> RedisJobStore:
     endpoint = parse_redis_url(url, username=username)
     return RedisJobStore(connect(endpoint, slot_key=keys.audit), keys=keys, server=str(endpoint))
+
+
+@contextmanager
+def open_audit_log(url: str, keys: Keys, *, username: str | None = None) -> Iterator[RedisAuditLog]:
+    endpoint = parse_redis_url(url, username=username)
+    client = connect(endpoint, slot_key=keys.audit)
+    yield RedisAuditLog(client, keys=keys, server=str(endpoint))
+    client.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +151,29 @@ def removal(job_id: str = "job-1", **changes: Any) -> Mutation:
     return change(job_id, **(values | changes))
 
 
-def window(token: str = TOKEN, *, hours: int = 4) -> ApprovalWindow:
-    lifetime = timedelta(hours=hours)
-    return ApprovalWindow(token=Secret(token), expires_at=AT + lifetime, lifetime=lifetime)
+def approval_token(text: str = TOKEN) -> Token:
+    return Token(kind=TokenKind.APPROVAL, value=Secret(text))
+
+
+def stream_token(text: str = "a-stream-token-of-this-test") -> Token:
+    return Token(kind=TokenKind.STREAM, value=Secret(text))
+
+
+def window(token: str = TOKEN) -> dict[str, Any]:
+    """What of a mutation opens an approval: four hours from AT on."""
+    return {
+        "issues": approval_token(token),
+        "token_lifetime": APPROVAL_TIME,
+        "deadline": AT + APPROVAL_TIME,
+    }
+
+
+def processing_entry(text: str, **values: Any) -> QueueEntry:
+    return QueueEntry(queue="processing", text=text, **values)
+
+
+def approval_entry(text: str, **values: Any) -> QueueEntry:
+    return QueueEntry(queue="approval", text=text, **values)
 
 
 def assert_sound_chain(entries: list[tuple[str, dict[str, str]]]) -> None:

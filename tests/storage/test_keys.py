@@ -5,6 +5,7 @@ from binascii import crc_hqx
 import pytest
 
 from jobctl.storage.keys import Keys
+from tests.storage.redis_under_test import approval_token, stream_token
 
 
 def test_the_default_keys_are_those_of_the_foreign_services() -> None:
@@ -12,7 +13,8 @@ def test_the_default_keys_are_those_of_the_foreign_services() -> None:
     assert keys.job("j") == "eq-pdf:job:j"
     assert keys.index == "eq-pdf:jobs-by-updated"
     assert keys.deadlines == "eq-pdf:timeouts:approval"
-    assert keys.approval_token("t") == "eq-pdf:approval-token:t"
+    assert keys.token(approval_token("t")) == "eq-pdf:approval-token:t"
+    assert keys.token(stream_token("t")) == "eq-pdf:stream-token:t"
     assert keys.approval_lock("j") == "eq-pdf:approval-lock:j"
     assert keys.processing_queue == "eq-pdf:queue:processing"
     assert keys.approval_queue == "eq-pdf:queue:approval"
@@ -25,7 +27,8 @@ def every_key(keys: Keys) -> list[str]:
         keys.job("job-1"),
         keys.index,
         keys.deadlines,
-        keys.approval_token("t"),
+        keys.token(approval_token("t")),
+        keys.token(stream_token("t")),
         keys.approval_lock("job-1"),
         keys.processing_queue,
         keys.approval_queue,

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from jobctl.domain.job import Secret
 from jobctl.domain.status import JobStatus
-from jobctl.errors import ConflictError
+from jobctl.errors import ChangedMeanwhileError, HeldError
 from jobctl.services.ports import Applied, Mutation
 from tests.servers.redis_server import RedisServer
 from tests.storage.redis_under_test import (
@@ -18,9 +19,12 @@ from tests.storage.redis_under_test import (
     TOKEN,
     WEEK,
     RedisUnderTest,
+    approval_entry,
+    approval_token,
     change,
     creation,
     open_store,
+    processing_entry,
     redis_under_test,
     removal,
     window,
@@ -73,15 +77,15 @@ def test_a_creation_can_open_an_approval_and_push_both_queues(under_test: RedisU
     under_test.store.apply(
         creation(
             to_status=JobStatus.AWAITING_APPROVAL,
-            opens=window(),
+            **window(),
             push_approval="approve me",
             push_processing="process me",
         )
     )
     keys, raw = under_test.keys, under_test.raw
     assert raw.zscore(keys.deadlines, "job-1") == SCORE + 4 * 3600
-    assert raw.get(keys.approval_token(TOKEN)) == "job-1"
-    assert 0 <= 4 * 3600 - raw.ttl(keys.approval_token(TOKEN)) <= 5
+    assert raw.get(keys.token(approval_token())) == "job-1"
+    assert 0 <= 4 * 3600 - raw.ttl(keys.token(approval_token())) <= 5
     assert raw.lrange(keys.approval_queue, 0, -1) == ["approve me"]
     assert raw.lrange(keys.processing_queue, 0, -1) == ["process me"]
 
@@ -95,7 +99,7 @@ def test_a_pushed_entry_is_the_last_that_workers_take(under_test: RedisUnderTest
 def test_closing_an_approval_takes_deadline_token_and_field_away(
     under_test: RedisUnderTest,
 ) -> None:
-    awaiting = creation(to_status=JobStatus.AWAITING_APPROVAL, opens=window())
+    awaiting = creation(to_status=JobStatus.AWAITING_APPROVAL, **window())
     under_test.store.apply(replace(awaiting, fields={**awaiting.fields, "approval_token": TOKEN}))
     under_test.store.apply(
         change(
@@ -106,7 +110,7 @@ def test_closing_an_approval_takes_deadline_token_and_field_away(
         )
     )
     keys, raw = under_test.keys, under_test.raw
-    assert not raw.exists(keys.deadlines, keys.approval_token(TOKEN))
+    assert not raw.exists(keys.deadlines, keys.token(approval_token()))
     assert "approval_token" not in under_test.hash()
 
 
@@ -116,13 +120,14 @@ def test_a_removal_leaves_nothing_of_the_job_but_its_trail(under_test: RedisUnde
     under_test.write_job(status="failed", approval_token=TOKEN)
     under_test.write_job("job-2")
     raw.zadd(keys.deadlines, {"job-1": 1, "job-2": 2})
-    raw.set(keys.approval_token(TOKEN), "job-1")
+    raw.set(keys.token(approval_token()), "job-1")
     for queue in (keys.approval_queue, keys.processing_queue):
         raw.rpush(queue, mine, foreign, mine, "not json")
+    entries = (approval_entry(mine, times=2), processing_entry(mine, times=2))
 
-    under_test.store.apply(removal(held_token=Secret(TOKEN), drop_queue_entries=(mine,)))
+    under_test.store.apply(removal(held_token=Secret(TOKEN), drop_queue_entries=entries))
 
-    assert not raw.exists(keys.job("job-1"), keys.approval_token(TOKEN))
+    assert not raw.exists(keys.job("job-1"), keys.token(approval_token()))
     assert raw.zrange(keys.index, 0, -1) == ["job-2"]
     assert raw.zrange(keys.deadlines, 0, -1) == ["job-2"]
     for queue in (keys.approval_queue, keys.processing_queue):
@@ -184,7 +189,7 @@ def test_a_status_that_changed_since_it_was_read_is_a_conflict(
     if stored is not None:
         under_test.write_job(status=stored)
     before = under_test.everything()
-    with pytest.raises(ConflictError) as conflict:
+    with pytest.raises(ChangedMeanwhileError) as conflict:
         under_test.store.apply(change(expected_status=expected))
     assert "job-1" in conflict.value.message
     assert "nothing was changed" in conflict.value.message
@@ -206,7 +211,7 @@ def test_another_token_is_a_conflict(under_test: RedisUnderTest, stored: str | N
     if stored is not None:
         under_test.raw.hset(under_test.keys.job("job-1"), "approval_token", stored)
     before = under_test.everything()
-    with pytest.raises(ConflictError, match="another approval token") as conflict:
+    with pytest.raises(ChangedMeanwhileError, match="another token") as conflict:
         under_test.store.apply(change(held_token=Secret(TOKEN)))
     assert TOKEN not in repr(conflict.value) + str(conflict.value.hint)
     assert under_test.everything() == before
@@ -219,7 +224,7 @@ def test_a_decision_in_progress_is_a_conflict(
     under_test.write_job()
     under_test.raw.set(under_test.keys.approval_lock("job-1"), "1", ex=60)
     before = under_test.everything()
-    with pytest.raises(ConflictError, match="being decided"):
+    with pytest.raises(HeldError, match="being decided"):
         under_test.store.apply(mutation)
     assert under_test.everything() == before
 
@@ -235,8 +240,47 @@ def test_a_deletion_that_was_begun_blocks_everything_but_its_end(
 ) -> None:
     under_test.write_job(status="failed", cleanup_state="deleting")
     before = under_test.everything()
-    with pytest.raises(ConflictError, match="being deleted"):
+    with pytest.raises(ChangedMeanwhileError, match="being deleted"):
         under_test.store.apply(change(expected_status="failed"))
     assert under_test.everything() == before
     under_test.store.apply(removal())
     assert under_test.hash() == {}
+
+
+@pytest.mark.parametrize(
+    ("expected", "stored"),
+    [("pending", "pending"), ("", None), ("", ""), (None, "pending"), (None, None)],
+)
+def test_a_cleanup_state_that_is_as_it_was_read_is_no_obstacle(
+    under_test: RedisUnderTest, expected: str | None, stored: str | None
+) -> None:
+    fields: dict[str, Any] = {} if stored is None else {"cleanup_state": stored}
+    under_test.write_job(**fields)
+    under_test.store.apply(change(expected_cleanup=expected, removed_fields=("cleanup_state",)))
+    assert under_test.hash()["summary"] == "changed"
+    assert "cleanup_state" not in under_test.hash()
+
+
+@pytest.mark.parametrize(
+    ("expected", "stored"),
+    [("pending", None), ("pending", "another"), ("pending", ""), ("", "pending")],
+)
+def test_a_cleanup_state_that_changed_since_it_was_read_is_a_conflict(
+    under_test: RedisUnderTest, expected: str, stored: str | None
+) -> None:
+    fields: dict[str, Any] = {} if stored is None else {"cleanup_state": stored}
+    under_test.write_job(**fields)
+    before = under_test.everything()
+    with pytest.raises(ChangedMeanwhileError, match="cleaned up by somebody else"):
+        under_test.store.apply(change(expected_cleanup=expected))
+    assert under_test.everything() == before
+
+
+def test_of_two_that_finish_the_same_cleanup_one_does(under_test: RedisUnderTest) -> None:
+    under_test.write_job(cleanup_state="pending")
+    finish: dict[str, Any] = {
+        "expected_cleanup": "pending",
+        "removed_fields": ("cleanup_state",),
+    }
+    outcomes = under_test.store.apply_all([change(**finish), change(**finish)])
+    assert [type(outcome) for outcome in outcomes] == [Applied, ChangedMeanwhileError]

@@ -66,7 +66,7 @@ def test_a_key_of_a_wrong_type_stops_a_change_before_it_begins(
     before = under_test.everything()
     with pytest.raises(UnavailableError):
         under_test.store.apply(
-            change(opens=window(), push_processing="p", push_approval="a", removed_fields=("x",))
+            change(push_processing="p", push_approval="a", removed_fields=("x",), **window())
         )
     assert under_test.everything() == before
 

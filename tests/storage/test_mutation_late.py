@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from jobctl.errors import ConflictError, UnavailableError
+from jobctl.errors import ChangedMeanwhileError, UnavailableError
 from jobctl.services.ports import Applied, Mutation
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_jobs import RedisJobStore
@@ -165,5 +165,5 @@ def test_a_batch_tells_what_it_has_changed_when_the_rest_becomes_impossible(
     store = _store_with(interfering, under_test.keys)
     outcomes = store.apply_all([change(f"job-{number}") for number in range(3)])
     kinds = [type(outcome) for outcome in outcomes]
-    assert kinds == [Applied, ConflictError, UnavailableError]
+    assert kinds == [Applied, ChangedMeanwhileError, UnavailableError]
     assert under_test.hash("job-0")["summary"] == "changed"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from jobctl.domain.status import JobStatus
-from jobctl.errors import ConflictError, JobctlError
+from jobctl.errors import ChangedMeanwhileError, ConflictError, JobctlError
 from jobctl.services.ports import Applied
 from tests.servers.redis_server import RedisServer
 from tests.storage.redis_under_test import (
@@ -102,7 +102,7 @@ def test_a_batch_is_chained_and_a_refused_one_stops_no_other(under_test: RedisUn
         under_test.write_job(f"job-{number}", status="failed" if number == 3 else "queued")
     outcomes = under_test.store.apply_all([change(f"job-{number}") for number in range(6)])
     kinds = [type(outcome) for outcome in outcomes]
-    assert kinds == [Applied, Applied, Applied, ConflictError, Applied, Applied]
+    assert kinds == [Applied, Applied, Applied, ChangedMeanwhileError, Applied, Applied]
     jobs = [fields["job_id"] for _, fields in under_test.audit()]
     assert sorted(jobs) == ["job-0", "job-1", "job-2", "job-4", "job-5"]
     assert_sound_chain(under_test.audit())
@@ -136,7 +136,7 @@ def test_a_batch_with_the_same_job_twice_makes_what_still_fits(under_test: Redis
     under_test.write_job(status="failed")
     outcomes = under_test.store.apply_all([removal(), removal()])
     assert isinstance(outcomes[0], Applied)
-    assert isinstance(outcomes[1], ConflictError)
+    assert isinstance(outcomes[1], ChangedMeanwhileError)
 
 
 def test_an_empty_batch_is_nothing(under_test: RedisUnderTest) -> None:

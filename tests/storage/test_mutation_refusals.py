@@ -5,17 +5,22 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from jobctl.domain.job import Secret
 from jobctl.errors import RefusedError, UnavailableError
 from jobctl.services.ports import Mutation
 from tests.servers.redis_fixtures import ValkeyFactory
 from tests.servers.redis_server import RedisServer, start_redis62
 from tests.storage.redis_under_test import (
+    APPROVAL_TIME,
+    TOKEN,
     RedisUnderTest,
+    approval_token,
     change,
     creation,
     open_store,
     redis_under_test,
     removal,
+    stream_token,
     window,
 )
 
@@ -34,11 +39,21 @@ def fill(under_test: RedisUnderTest) -> None:
 
 def every_kind() -> list[Mutation]:
     return [
-        creation("job-new", opens=window(), push_approval="a", push_processing="p"),
+        creation("job-new", push_approval="a", push_processing="p", **window()),
         change(push_processing="p", removed_fields=("x",)),
         change(),
-        removal(expected_status="queued"),
+        change(held_token=Secret(TOKEN), push_approval="a", **window()),
+        change(issues=stream_token("new"), token_lifetime=APPROVAL_TIME, keeps_place=True),
+        change(consumes=stream_token(), keeps_place=True),
+        removal(expected_status="queued", held_token=Secret(TOKEN)),
     ]
+
+
+def write_job(under_test: RedisUnderTest) -> None:
+    """A job for which each of them is possible."""
+    under_test.write_job(approval_token=TOKEN)
+    for token in (approval_token(), stream_token()):
+        under_test.raw.set(under_test.keys.token(token), "job-1", ex=1000)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first", "later"])
@@ -46,7 +61,7 @@ def test_a_full_server_changes_nothing(
     own_valkey: ValkeyFactory, namespace: str, warm: bool
 ) -> None:
     with redis_under_test(own_valkey().url, namespace) as under_test:
-        under_test.write_job()
+        write_job(under_test)
         if warm:
             under_test.store.apply(change())
         fill(under_test)
@@ -61,7 +76,7 @@ def test_a_full_old_server_changes_all_or_nothing(namespace: str) -> None:
     server = start_redis62()
     try:
         with redis_under_test(server.url, namespace) as under_test:
-            under_test.write_job()
+            write_job(under_test)
             fill(under_test)
             for mutation in every_kind():
                 before, trail = under_test.everything(), len(under_test.audit())
@@ -80,7 +95,7 @@ def test_a_replica_changes_nothing_and_is_named_as_one_that_takes_no_writes(
 ) -> None:
     server = own_valkey()
     with redis_under_test(server.url, namespace) as under_test:
-        under_test.write_job()
+        write_job(under_test)
         under_test.raw.execute_command("REPLICAOF", "127.0.0.1", "1")
         before = under_test.everything()
         for mutation in every_kind():
@@ -95,7 +110,7 @@ def test_a_server_that_cannot_save_changes_nothing(
     server = own_valkey(config=("--save", "3600 1"))
     (server.directory / "dump.rdb").mkdir()  # nothing can be saved under that name
     with redis_under_test(server.url, namespace) as under_test:
-        under_test.write_job()
+        write_job(under_test)
         under_test.store.apply(change())
         under_test.raw.bgsave()
         deadline = time.monotonic() + 10
@@ -119,7 +134,7 @@ TRUNCATIONS: dict[str, Callable[[RedisUnderTest], object]] = {
 def test_a_trail_whose_end_was_cut_off_is_refused(
     under_test: RedisUnderTest, way: str, later: bool
 ) -> None:
-    under_test.write_job()
+    write_job(under_test)
     under_test.store.apply(change())
     under_test.store.apply(change())
     TRUNCATIONS[way](under_test)
@@ -132,7 +147,7 @@ def test_a_trail_whose_end_was_cut_off_is_refused(
 
 
 def test_a_trail_whose_beginning_was_cut_off_goes_on(under_test: RedisUnderTest) -> None:
-    under_test.write_job()
+    write_job(under_test)
     for _ in range(3):
         under_test.store.apply(change())
     under_test.raw.xtrim(under_test.keys.audit, maxlen=1, approximate=False)
@@ -140,6 +155,19 @@ def test_a_trail_whose_beginning_was_cut_off_goes_on(under_test: RedisUnderTest)
     assert applied.audit_seq == 4
     [(_, last), (_, new)] = under_test.audit()
     assert new["prev"] == last["hash"]
+
+
+def test_a_change_whose_record_was_cut_off_is_still_made_once(under_test: RedisUnderTest) -> None:
+    under_test.write_job("job-1")
+    under_test.write_job("job-2")
+    mutation = change("job-1")
+    under_test.store.apply(mutation)
+    under_test.store.apply(change("job-2"))
+    under_test.raw.xtrim(under_test.keys.audit, maxlen=1, approximate=False)
+    before = under_test.everything()
+    again = under_test.store.apply(mutation)
+    assert (again.op_id, again.replayed) == (mutation.op_id, True)
+    assert under_test.everything() == before
 
 
 @pytest.mark.parametrize(
@@ -155,7 +183,7 @@ def test_a_trail_whose_beginning_was_cut_off_goes_on(under_test: RedisUnderTest)
 def test_a_trail_that_ends_in_a_foreign_entry_stops_everything(
     under_test: RedisUnderTest, entry_id: str, fields: dict[str, str], later: bool
 ) -> None:
-    under_test.write_job()
+    write_job(under_test)
     under_test.store.apply(change())
     under_test.raw.xadd(under_test.keys.audit, fields, entry_id)
     before = under_test.everything()
@@ -170,7 +198,7 @@ def test_a_trail_that_somebody_rewrote_under_the_same_number_is_noticed(
     under_test: RedisUnderTest,
 ) -> None:
     """The entry number alone is not the head: what is pinned must be what is there."""
-    under_test.write_job()
+    write_job(under_test)
     under_test.store.apply(change())
     under_test.raw.delete(under_test.keys.audit)
     under_test.raw.xadd(under_test.keys.audit, {"op_id": "x", "hash": "f" * 64}, "1-0")

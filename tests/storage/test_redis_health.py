@@ -17,13 +17,19 @@ from jobctl.storage.redis_health import RedisProbe
 from tests.servers.redis_fixtures import ValkeyFactory
 from tests.servers.redis_server import RedisServer, start_redis62
 from tests.storage.redis_under_test import (
+    APPROVAL_TIME,
     TOKEN,
+    WEEK,
     RedisUnderTest,
+    approval_entry,
+    approval_token,
     change,
     creation,
     open_store,
+    processing_entry,
     redis_under_test,
     removal,
+    stream_token,
     window,
 )
 
@@ -160,18 +166,21 @@ def everything_that_jobctl_does(store_url: str, under_test: RedisUnderTest, name
     store.find("job-1234")
     store.total()
     list(store.walk(since=None, until=None, after=None, page_size=9))
-    store.queue_entries("job-1")
-    store.apply(creation("job-2", opens=window(), push_processing="p", push_approval="a"))
+    store.queue_entries(["job-1"])
+    store.token_holder(approval_token())
+    store.apply(creation("job-2", push_processing="p", push_approval="a", **window("another")))
     store.apply(
         change(
             held_token=Secret(TOKEN),
             closes_approval=True,
             removed_fields=("approval_token",),
-            ttl=window().lifetime,
+            ttl=WEEK,
         )
     )
-    store.apply(removal("job-3", drop_queue_entries=("x",)))
-    store.apply(removal("job-3", drop_queue_entries=("x",)))
+    store.apply(change(issues=stream_token(), token_lifetime=APPROVAL_TIME, keeps_place=True))
+    store.apply(change(consumes=stream_token(), keeps_place=True))
+    entries = (processing_entry("x"), approval_entry("x"))
+    store.apply(removal("job-3", drop_queue_entries=entries))
     store.close()
 
 
@@ -186,6 +195,7 @@ COMMANDS = [
     "exists",
     "del",
     "set",
+    "get",
     "zadd",
     "zrem",
     "zscore",
@@ -198,6 +208,7 @@ COMMANDS = [
     "lpush",
     "lrem",
     "lrange",
+    "llen",
     "evalsha",
     "time",
 ]
@@ -210,6 +221,7 @@ def test_every_missing_command_that_stops_jobctl_is_named(
     """`xrange` is used only after a lost reply, so it must be named although nothing fails."""
     configurable.write_job("job-1", approval_token=TOKEN)
     configurable.write_job("job-3", status="failed")
+    configurable.raw.lpush(configurable.keys.processing_queue, "not read unless there is one")
     with user(configurable, "~*", "+@all", f"-{command}") as name:
         stopped = command == "xrange"
         try:
@@ -236,13 +248,14 @@ def test_every_missing_command_that_stops_jobctl_is_named(
         "queue:processing",
         "queue:approval",
         "approval-token",
+        "stream-token",
         "approval-lock",
     ],
 )
 def test_every_missing_key_is_named(configurable: RedisUnderTest, family: str) -> None:
     """A key outside of the user's patterns keeps the asking script itself from running."""
     families = ["job", "jobs-by-updated", "timeouts", "audit", "queue:processing", "queue:approval"]
-    families += ["approval-token", "approval-lock", "jobctl"]
+    families += ["approval-token", "stream-token", "approval-lock", "jobctl"]
     allowed = [
         f"~{configurable.keys.namespace}:{one}{end}"
         for one in families

@@ -1,21 +1,23 @@
-"""Reading jobs: records with what surrounds them, ids by prefix, totals and queue entries."""
+"""Reading jobs: records with what surrounds them, ids by prefix, totals and token holders."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jobctl.errors import UnavailableError
-from jobctl.storage.redis_jobs import RedisJobStore
+from jobctl.services.ports import Token, TokenHolder
 from tests.servers.proxy import FaultProxy
 from tests.servers.redis_server import RedisServer
 from tests.storage.redis_under_test import (
     AT,
     SCORE,
+    TOKEN,
     RedisUnderTest,
+    approval_token,
     open_store,
     redis_under_test,
+    stream_token,
 )
 
 
@@ -140,12 +142,6 @@ def test_an_index_of_a_wrong_type_is_unavailable(under_test: RedisUnderTest, pla
                 ask()
 
 
-def test_queues_of_a_wrong_type_are_unavailable(under_test: RedisUnderTest) -> None:
-    under_test.raw.set(under_test.keys.approval_queue, "not a list")
-    with pytest.raises(UnavailableError):
-        under_test.store.queue_entries("job-1")
-
-
 def test_an_id_is_found_by_its_beginning(under_test: RedisUnderTest) -> None:
     under_test.raw.zadd(under_test.keys.index, {f"{n:04}-job": n for n in range(3000)})
     assert under_test.store.find("0042-job") == ("0042-job",)
@@ -168,59 +164,38 @@ def test_the_total_counts_since_inclusive_and_until_exclusive(under_test: RedisU
     assert store.total(since=AT + timedelta(microseconds=1)) == 1
 
 
-def entries_around(store: RedisJobStore, under_test: RedisUnderTest, before: int) -> list[str]:
-    queue = under_test.keys.approval_queue
-    mine = [json.dumps({"job_id": "job-1", "n": number}) for number in range(2)]
-    foreign = [json.dumps({"job_id": f"job-{number}"}) for number in range(10, 10 + before)]
-    under_test.raw.rpush(queue, *foreign, mine[0], "job-1", "{", mine[1])
-    return mine
-
-
-@pytest.mark.parametrize("before", [1, 496, 498, 499, 500, 501, 999, 1000, 2500])
-def test_queue_entries_are_found_wherever_they_are_in_a_long_queue(
-    under_test: RedisUnderTest, before: int
+@pytest.mark.parametrize("token", [approval_token("t"), stream_token("t")])
+def test_a_token_leads_to_its_job_for_as_long_as_it_is_good(
+    under_test: RedisUnderTest, token: Token
 ) -> None:
-    mine = entries_around(under_test.store, under_test, before)
-    assert list(under_test.store.queue_entries("job-1")) == mine
+    key = under_test.keys.token(token)
+    assert under_test.store.token_holder(token) is None
+    under_test.raw.set(key, "job-1")
+    assert under_test.store.token_holder(token) == TokenHolder(job_id="job-1", ttl=None)
+    under_test.raw.expire(key, 300)
+    holder = under_test.store.token_holder(token)
+    assert holder is not None
+    assert holder.ttl is not None
+    assert timedelta(seconds=290) <= holder.ttl <= timedelta(seconds=300)
 
 
-def test_both_queues_are_searched(under_test: RedisUnderTest) -> None:
-    keys, raw = under_test.keys, under_test.raw
-    raw.lpush(keys.approval_queue, '{"job_id": "job-1", "q": "a"}')
-    raw.lpush(keys.processing_queue, '{"job_id": "job-1", "q": "p"}')
-    found = under_test.store.queue_entries("job-1")
-    assert sorted(json.loads(entry)["q"] for entry in found) == ["a", "p"]
+def test_a_token_is_good_for_its_own_kind_alone(under_test: RedisUnderTest) -> None:
+    under_test.raw.set(under_test.keys.token(stream_token("t")), "job-1")
+    assert under_test.store.token_holder(approval_token("t")) is None
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [
-        "job-1",
-        '"job-1"',
-        '["job-1"]',
-        '{"job_id": "job-10"}',
-        '{"job_id": ["job-1"]}',
-        '{"other": "job-1"}',
-        '{"job_id": "job-1"',
-        '{"job_id": "job-2", "s3_key": "temp/job-1.pdf"}',
-        "[" * 50_000 + "job-1",
-        "\udcffjob-1",
-        "",
-    ],
-)
-def test_an_entry_that_only_mentions_the_job_is_not_its_own(
-    under_test: RedisUnderTest, entry: str
+@pytest.mark.parametrize("text", ["t\udcff", "漢字", "a b", "*", "x" * 512])
+def test_a_token_of_any_text_can_be_asked_for(under_test: RedisUnderTest, text: str) -> None:
+    token = stream_token(text)
+    assert under_test.store.token_holder(token) is None
+    under_test.raw.set(under_test.keys.token(token), "job-\udcff")
+    assert under_test.store.token_holder(token) == TokenHolder(job_id="job-\udcff", ttl=None)
+
+
+def test_a_token_of_a_wrong_type_is_unavailable_and_stays_unnamed(
+    under_test: RedisUnderTest,
 ) -> None:
-    under_test.raw.lpush(under_test.keys.processing_queue, entry)
-    assert under_test.store.queue_entries("job-1") == ()
-
-
-@pytest.mark.parametrize(
-    "entry",
-    ['{"job_id" : "job-1"}', '{"x": "\\u00e9", "job_id": "job-1"}', '{"x":"é","job_id":"job-1"}'],
-)
-def test_an_entry_is_recognised_however_its_json_is_written(
-    under_test: RedisUnderTest, entry: str
-) -> None:
-    under_test.raw.lpush(under_test.keys.processing_queue, entry)
-    assert under_test.store.queue_entries("job-1") == (entry,)
+    under_test.raw.lpush(under_test.keys.token(approval_token()), "job-1")
+    with pytest.raises(UnavailableError) as failure:
+        under_test.store.token_holder(approval_token())
+    assert TOKEN not in f"{failure.value.message} {failure.value.hint}"

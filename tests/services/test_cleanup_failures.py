@@ -1,0 +1,222 @@
+"""Outages, stuck documents, leases that are lost, signals and limits of time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobctl.errors import ExitCode, LockedError, UnavailableError
+from jobctl.services.cleanup import Pace
+from tests.services.cleaning import (
+    actions_on,
+    done,
+    held_lease,
+    job_of_the_past,
+    lease_of,
+    planned,
+    swept,
+)
+from tests.services.deciding import ObservedJobs, snapshot
+from tests.services.world import DOCUMENTS, World
+
+
+def _jobs(world: World, count: int) -> list[str]:
+    """In the order in which they are deleted."""
+    ids = [f"job-{number:03}" for number in range(count)]
+    for number, job_id in enumerate(ids):
+        job_of_the_past(world, job_id, age=timedelta(days=60, minutes=number))
+    return ids
+
+
+def _documents(*ids: str) -> set[str]:
+    return {f"temp/{job_id}.pdf" for job_id in ids}
+
+
+def test_one_document_that_cannot_be_deleted_keeps_its_job_alone(world: World) -> None:
+    ids = _jobs(world, 150)
+    world.objects.stuck.add("temp/job-070.pdf")
+    report, operations = swept(world)
+    [failed] = [one for one in operations if one.error]
+    assert failed.error is not None
+    assert "job-070" in failed.error.message
+    assert (failed.id, failed.changed, report.exit_code) == ("job-070", False, 3)
+    assert len(done(operations)) == len(ids) - 1
+    assert world.keys_in(DOCUMENTS) == _documents("job-070")
+    assert world.redis.hash("job-070")["cleanup_state"] == "deleting"
+    world.objects.stuck.clear()
+    assert done(swept(world)[1]) == [("job-070", "delete")]
+    assert actions_on(world, "job-070") == ["delete-intent", "delete"]
+
+
+@pytest.mark.parametrize("broken", ["list", "delete"])
+def test_without_the_object_store_all_records_stay(world: World, broken: str) -> None:
+    ids = _jobs(world, 3)
+    world.objects.broken.add(broken)
+    report, operations = swept(world)
+    assert report.exit_code == 3
+    assert [one.changed for one in operations] == [False] * 3
+    assert all(world.redis.hash(job_id)["status"] == "completed" for job_id in ids)
+    assert world.keys_in(DOCUMENTS) == _documents(*ids)
+    world.objects.broken.clear()
+    assert len(done(swept(world)[1])) == 3
+    assert all(actions_on(world, job_id) == ["delete-intent", "delete"] for job_id in ids)
+
+
+def test_an_object_store_that_is_gone_is_not_asked_for_every_batch(world: World) -> None:
+    _jobs(world, 6)
+    world.objects.broken.add("list")
+    report, operations = swept(world, pace=Pace(rate=2.0))
+    assert (len(operations), report.not_tried, report.exit_code) == (2, 4, 3)
+    assert isinstance(report.halted, UnavailableError)
+
+
+@pytest.mark.parametrize(
+    ("call", "documents_stay"), [(("apply_all", 1), True), (("apply_all", 2), False)]
+)
+def test_nothing_is_deleted_without_a_record_of_the_intent(
+    world: World, call: tuple[str, int], documents_stay: bool
+) -> None:
+    ids = _jobs(world, 3)
+    plan = planned(world)
+    jobs = ObservedJobs(world)
+    jobs.fail(*call, UnavailableError("Redis has gone"))
+    if documents_stay:
+        with pytest.raises(UnavailableError):
+            swept(world, plan, jobs=jobs)
+    else:
+        assert swept(world, plan, jobs=jobs)[0].exit_code in {3, 6}
+    assert world.keys_in(DOCUMENTS) == (_documents(*ids) if documents_stay else set())
+    wanted = [] if documents_stay else ["delete-intent"]
+    assert [actions_on(world, job_id) for job_id in ids] == [wanted] * 3
+    assert len(done(swept(world)[1])) == 3
+    assert [actions_on(world, job_id) for job_id in ids] == [["delete-intent", "delete"]] * 3
+
+
+def test_two_runs_never_work_at_once(world: World) -> None:
+    with held_lease(world), pytest.raises(LockedError, match="another cleanup is at work"):
+        lease_of(world).acquire()
+    lease = lease_of(world)
+    lease.acquire()
+    lease.close()
+
+
+@pytest.mark.parametrize("how", ["taken over", "run out"])
+@pytest.mark.parametrize("moment", ["read", "apply_all"])
+def test_a_run_that_has_lost_its_lease_changes_nothing_more(
+    world: World, how: str, moment: str
+) -> None:
+    ids = _jobs(world, 3)
+    before = snapshot(world)[2]
+    jobs = ObservedJobs(world)
+    lease = lease_of(world, "the first run")
+    lease.acquire()
+    jobs.at(moment, 1, lambda: _lose(world, how))
+    report, operations = swept(world, planned(world), jobs=jobs, lease=lease)
+    lease.close()
+    assert [one.changed for one in operations] == [False] * 3
+    assert report.exit_code == ExitCode.LOCKED
+    assert world.redis.audit() == []
+    assert snapshot(world)[2] == before
+    assert all("cleanup_state" not in world.redis.hash(job_id) for job_id in ids)
+    assert world.redis.raw.get(world.redis.keys.lease) == (
+        "another run" if how == "taken over" else None
+    )
+
+
+def _lose(world: World, how: str) -> None:
+    if how == "taken over":
+        world.redis.raw.set(world.redis.keys.lease, "another run")
+    else:
+        world.redis.raw.delete(world.redis.keys.lease)
+
+
+def test_a_run_that_loses_its_lease_behind_the_marks_deletes_no_document(world: World) -> None:
+    """Looking for the documents takes the longest: whoever is paused, is paused there."""
+    ids = _jobs(world, 3)
+    lease = lease_of(world)
+    lease.acquire()
+    world.objects.before["list"] = lambda: _lose(world, "taken over")
+    report, _ = swept(world, planned(world), lease=lease)
+    assert report.exit_code == 3
+    assert world.keys_in(DOCUMENTS) == _documents(*ids)
+    assert all(actions_on(world, job_id) == ["delete-intent"] for job_id in ids)
+
+
+def test_a_run_that_loses_its_lease_behind_the_documents_keeps_the_records(world: World) -> None:
+    ids = _jobs(world, 3)
+    lease = lease_of(world)
+    lease.acquire()
+    world.objects.before["delete"] = lambda: _lose(world, "taken over")
+    report, _ = swept(world, planned(world), lease=lease)
+    assert report.exit_code == 3
+    assert all(actions_on(world, job_id) == ["delete-intent"] for job_id in ids)
+    assert all(world.redis.hash(job_id)["status"] == "completed" for job_id in ids)
+
+
+def test_a_signal_ends_the_work_between_two_batches(world: World) -> None:
+    ids = _jobs(world, 5)
+    seen: list[str] = []
+
+    def interrupted() -> ExitCode | None:
+        return ExitCode.INTERRUPTED if any(_gone(world, one) for one in ids) else None
+
+    report, operations = swept(world, pace=Pace(rate=2.0, interrupted=interrupted))
+    seen += [one.id for one in operations]
+    assert (seen, report.exit_code, report.not_tried) == (ids[:2], ExitCode.INTERRUPTED, 3)
+    assert world.keys_in(DOCUMENTS) == _documents(*ids[2:])
+    assert len(done(swept(world)[1])) == 3
+
+
+def _gone(world: World, job_id: str) -> bool:
+    return not world.redis.raw.exists(world.redis.keys.job(job_id))
+
+
+def test_what_the_time_does_not_suffice_for_is_left_and_counted(world: World) -> None:
+    ids = _jobs(world, 5)
+    pace = Pace(rate=3.0, time_budget=timedelta(microseconds=1))
+    report, operations = swept(world, pace=pace)
+    assert (operations, report.exit_code, report.not_tried) == ([], 0, 5)
+    assert report.out_of_time
+    assert world.keys_in(DOCUMENTS) == _documents(*ids)
+    report, operations = swept(world, pace=Pace(time_budget=timedelta(hours=1)))
+    assert (len(operations), report.exit_code, report.not_tried) == (5, 0, 0)
+    assert not report.out_of_time
+
+
+def test_a_failure_counts_though_the_time_ran_out(world: World) -> None:
+    _jobs(world, 4)
+    world.objects.stuck.add("temp/job-000.pdf")
+    jobs = ObservedJobs(world)
+    pace = Pace(rate=2.0, time_budget=timedelta(seconds=0.2))
+    report, operations = swept(world, jobs=jobs, pace=pace)
+    assert len(operations) == 2
+    assert (report.exit_code, report.not_tried) == (3, 2)
+
+
+class _SlowLease:
+    """Renewing it takes longer than the pause that the rate asks for."""
+
+    claim = ""
+
+    def __init__(self, clock: dict[str, Any]) -> None:
+        self._clock = clock
+
+    def renew(self) -> None:
+        self._clock["now"] += 10.0
+
+
+def test_a_rate_is_kept_though_renewing_the_lease_takes_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobctl.services import cleanup
+
+    clock = {"now": 0.0}
+    slept: list[float] = []
+    monkeypatch.setattr(cleanup.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(cleanup.time, "sleep", slept.append)
+    ids = _jobs(world, 3)
+    report, operations = swept(world, lease=_SlowLease(clock), pace=Pace(rate=0.02))
+    assert [one.id for one in operations] == ids
+    assert report.exit_code == 0
+    assert slept
+    assert min(slept) >= 0
