@@ -24,8 +24,8 @@ from jobctl.services.cleanup import (
 )
 from jobctl.services.cleanup_plan import CleanupPlan, read_plan
 from jobctl.services.cleanup_selection import Selecting, select
+from jobctl.services.object_store import ObjectStore
 from jobctl.services.operations import counted
-from jobctl.services.ports import ObjectStore
 from jobctl.services.sweeps import SweepContext
 
 _USUAL_LIMIT = DeletionLimit(percent=20, at_least=10)

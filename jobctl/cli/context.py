@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from jobctl.cli.interruption import Interruption
     from jobctl.services.doctor import StoreProbe
     from jobctl.services.documents import Documents
-    from jobctl.services.ports import AuditLog, JobStore, ObjectStore
+    from jobctl.services.object_store import ObjectStore
+    from jobctl.services.ports import AuditLog, JobStore
     from jobctl.storage.embedded import EmbeddedServer
     from jobctl.storage.keys import Keys
     from jobctl.storage.redis_connection import Endpoint

@@ -18,7 +18,8 @@ from jobctl.domain.job import Job
 from jobctl.domain.moments import format_stored
 from jobctl.errors import ConflictError, UnavailableError
 from jobctl.services.documents import Documents
-from jobctl.services.ports import JobStore, ObjectStore
+from jobctl.services.object_store import ObjectStore
+from jobctl.services.ports import JobStore
 
 SCHEMA = "jobctl/v1"
 _CHUNK = 1 << 20

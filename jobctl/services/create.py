@@ -28,8 +28,9 @@ from jobctl.services.approval_window import (
     opening,
     processing_entry,
 )
+from jobctl.services.object_store import ObjectStore
 from jobctl.services.operations import CreatedJob
-from jobctl.services.ports import JobStore, Mutation, ObjectStore
+from jobctl.services.ports import JobStore, Mutation
 
 INITIAL_STATUSES = (
     JobStatus.QUEUED,

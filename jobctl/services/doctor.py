@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from jobctl.errors import ExitCode, JobctlError
+from jobctl.services.object_store import ObjectStore
 from jobctl.services.operations import counted
-from jobctl.services.ports import ObjectStore
 
 _TOLERATED_CLOCK_DIFFERENCE = timedelta(seconds=2)
 _TOLERATED_EXPIRED = 0.01

@@ -12,9 +12,9 @@ from jobctl.domain.ownership import (
     result_owners,
 )
 from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
+from jobctl.services.object_store import ObjectStore, UndeletedObject
 from jobctl.services.operations import counted
 from jobctl.services.parallel import in_parallel
-from jobctl.services.ports import ObjectStore, UndeletedObject
 
 Owners = Callable[[str], Sequence[str]]
 Families = Callable[[str], Sequence[OwnedFamily]]

@@ -16,8 +16,9 @@ from jobctl.domain.ownership import document_families, document_owners, result_o
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
 from jobctl.errors import JobctlError, LockedError
 from jobctl.services.documents import Documents
+from jobctl.services.object_store import StoredObject
 from jobctl.services.operations import Operation, counted, failed_operation
-from jobctl.services.ports import JobStore, Mutation, StoredObject
+from jobctl.services.ports import JobStore, Mutation
 from jobctl.services.sweeps import SweepContext
 
 _PAGE = 1_000

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobctl.errors import JobctlError, RefusedError
-from jobctl.services.ports import Deletion, UndeletedObject
+from jobctl.services.object_store import Deletion, UndeletedObject
 from jobctl.storage.directory_files import (
     directory_errors,
     existing,

@@ -19,7 +19,7 @@ from jobctl.errors import (
     NotPermittedError,
     UnavailableError,
 )
-from jobctl.services.ports import Deletion, StoredObject
+from jobctl.services.object_store import Deletion, StoredObject
 from jobctl.storage.directory_delete import delete_files
 from jobctl.storage.directory_files import (
     check_bucket_name,

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError, RefusedError
-from jobctl.services.ports import Deletion, UndeletedObject
+from jobctl.services.object_store import Deletion, UndeletedObject
 from jobctl.storage.object_keys import check_key
 from jobctl.storage.s3_errors import error_code, http_status, s3_errors
 

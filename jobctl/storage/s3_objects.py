@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from jobctl.errors import ConflictError, NotFoundError, NotPermittedError
-from jobctl.services.ports import Deletion, StoredObject
+from jobctl.services.object_store import Deletion, StoredObject
 from jobctl.storage.object_keys import check_key, check_prefix
 from jobctl.storage.s3_client import connect_s3
 from jobctl.storage.s3_delete import S3Deleter

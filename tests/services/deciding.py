@@ -16,7 +16,15 @@ from jobctl.services.decisions import Deciding, Reviewer
 from jobctl.services.deny import DenyJobs, deny
 from jobctl.services.documents import Buckets, Documents
 from jobctl.services.operations import Operation, OperationList
-from jobctl.services.ports import Applied, JobStore, Mutation, QueueEntry, Reading, Token, TokenKind
+from jobctl.services.ports import (
+    Applied,
+    JobStore,
+    Mutation,
+    QueueEntry,
+    Reading,
+    Token,
+    TokenKind,
+)
 from jobctl.services.retry import RetryJobs, retry
 from jobctl.services.tokens import IssuedToken, IssueToken, TokenChange, issue_token
 from tests.services.world import DOCUMENTS, RESULTS, World

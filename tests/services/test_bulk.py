@@ -12,7 +12,7 @@ from jobctl.errors import (
     NotPermittedError,
     UnavailableError,
 )
-from jobctl.services.ports import StoredObject
+from jobctl.services.object_store import StoredObject
 from tests.services.deciding import (
     ObservedJobs,
     approved,

@@ -13,13 +13,8 @@ from jobctl.domain.status import JobStatus, TtlPolicy
 from jobctl.errors import JobctlError, UnavailableError
 from jobctl.services.create import CreateJob, CreationPolicy, NewDocument
 from jobctl.services.documents import Buckets, Documents
-from jobctl.services.ports import (
-    Applied,
-    Deletion,
-    Mutation,
-    StoredObject,
-    UndeletedObject,
-)
+from jobctl.services.object_store import Deletion, StoredObject, UndeletedObject
+from jobctl.services.ports import Applied, Mutation
 from jobctl.storage.directory_objects import DirectoryObjectStore
 from tests.storage.redis_under_test import RedisUnderTest
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
-from jobctl.services.ports import Deletion, ObjectStore, StoredObject
+from jobctl.services.object_store import Deletion, ObjectStore, StoredObject
 from jobctl.storage.s3_objects import S3ObjectStore
 from tests.servers.s3 import S3Server
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.services.ports import Deletion
+from jobctl.services.object_store import Deletion
 from tests.storage.bucket_under_test import BucketUnderTest, files_below, names_in
 
 

@@ -17,7 +17,7 @@ from jobctl.errors import (
     RefusedError,
     UnavailableError,
 )
-from jobctl.services.ports import Deletion
+from jobctl.services.object_store import Deletion
 from jobctl.storage.directory_objects import DirectoryObjectStore
 from tests.storage.bucket_under_test import BucketUnderTest, files_below, names_in
 

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 from jobctl.errors import RefusedError
-from jobctl.services.ports import Deletion
+from jobctl.services.object_store import Deletion
 from tests.storage.bucket_under_test import BucketUnderTest
 
 WRITERS = 12

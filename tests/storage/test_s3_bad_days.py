@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.errors import ConflictError, NotPermittedError, UnavailableError
-from jobctl.services.ports import Deletion
+from jobctl.services.object_store import Deletion
 from jobctl.storage import s3_delete
 from tests.servers.s3_fixtures import SignIn
 from tests.servers.scripted_s3 import (

@@ -14,7 +14,7 @@ from threading import Barrier
 import pytest
 
 from jobctl.errors import ConflictError
-from jobctl.services.ports import Deletion
+from jobctl.services.object_store import Deletion
 from jobctl.storage import s3_upload
 from tests.servers.s3 import LIMITED, LIMITED_BUCKET, S3Server
 from tests.servers.s3_fixtures import SignIn
