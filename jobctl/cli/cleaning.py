@@ -1,7 +1,9 @@
 """From the options of `cleanup` to a plan, and from the plan to a report."""
 
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -28,6 +30,7 @@ from jobctl.services.object_store import ObjectStore
 from jobctl.services.operations import counted
 from jobctl.services.sweeps import SweepContext
 
+_SAMPLE = 10
 _USUAL_LIMIT = DeletionLimit(percent=20, at_least=10)
 
 
@@ -74,8 +77,8 @@ def carry_out(
             hint="set redis_url, or say --context local",
         )
     if len(plan) and not doing.yes:
-        counts = ", ".join(f"{sweep} {count:,}" for sweep, count in plan.counts.items())
-        confirm(f"{counts}. Change {counted(len(plan), 'job')}")
+        _show(plan, session)
+        confirm(f"Clean up {counted(len(plan), 'job')}")
     return clean_up(
         CleanUp(
             plan=plan,
@@ -89,6 +92,24 @@ def carry_out(
         jobs=session.jobs,
         documents=session.documents,
     )
+
+
+def _show(plan: CleanupPlan, session: Session) -> None:
+    from jobctl.cli.terminal import style_for
+    from jobctl.render.rows import Column
+    from jobctl.render.table import write_table
+
+    style = style_for(session.settings, columns=None, quiet=False, off_terminal="table")
+    columns = [Column(name=name, keep=name != "why") for name in ("id", "sweep", "status", "why")]
+    rows = [
+        (due.job_id, due.sweep.value, due.status, due.reason)
+        for due in islice(plan.entries(), _SAMPLE)
+    ]
+    write_table(sys.stderr, columns, rows, width=style.width, color=style.color)
+    if len(plan) > len(rows):
+        sys.stderr.write(f"… and {len(plan) - len(rows):,} more\n")
+    counts = ", ".join(f"{sweep} {count:,}" for sweep, count in plan.counts.items())
+    sys.stderr.write(f"{counts}\n")
 
 
 def _policy(choosing: Choosing, session: Session) -> RetentionPolicy:
@@ -149,11 +170,13 @@ def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Sessi
         new_op_id=session.new_op_id,
         lease=session.cleanup_lease,
         results=choosing.results,
-        archive=_archive(plan, doing, session),
+        archive=_archive(plan, choosing, doing, session),
     )
 
 
-def _archive(plan: CleanupPlan, doing: Doing, session: Session) -> Archive | None:
+def _archive(
+    plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session
+) -> Archive | None:
     if doing.archive is None:
         if doing.archive_documents:
             raise InvalidUsageError("--archive-documents needs --archive")
@@ -169,6 +192,7 @@ def _archive(plan: CleanupPlan, doing: Doing, session: Session) -> Archive | Non
         run=f"{cutoff:%Y%m%dT%H%M%SZ}-{session.new_op_id()}",
         at=cutoff,
         with_documents=doing.archive_documents,
+        results=choosing.results,
     )
 
 

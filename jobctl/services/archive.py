@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 @dataclass(slots=True, kw_only=True)
 class Archive:
     """It is kept in *store*, below *prefix* of *bucket*; `run` names the files of one run, unlike
-    those of any other."""
+    those of any other. `results` are kept with the documents, as they are deleted with them."""
 
     store: ObjectStore
     bucket: str
@@ -38,6 +38,7 @@ class Archive:
     run: str
     at: datetime
     with_documents: bool = False
+    results: bool = False
     _files: int = field(default=0, init=False)
 
     def keep(self, jobs: Sequence[Job]) -> None:
@@ -46,7 +47,7 @@ class Archive:
             return
         if self.with_documents:
             for job in jobs:
-                for bucket, key in self.documents.owned(job):
+                for bucket, key in self.documents.owned(job, results=self.results):
                     self._keep_document(bucket, key)
         lines = BytesIO()
         with gzip.GzipFile(fileobj=lines, mode="wb", mtime=0) as packed:
@@ -74,7 +75,9 @@ class Archive:
         with SpooledTemporaryFile(max_size=8 * _CHUNK) as body:
             with closing(self.documents.objects.open(bucket, key)) as source:
                 copyfileobj(source, body, _CHUNK)
-            self._write(f"documents/{key}", body)  # type: ignore[arg-type] # as a file
+            is_result = bucket != self.documents.buckets.documents
+            folder = "results" if is_result else "documents"
+            self._write(f"{folder}/{key}", body)  # type: ignore[arg-type] # as a file
 
     def _write(self, name: str, body: BinaryIO) -> None:
         digest = _digest(body)

@@ -6,7 +6,7 @@ The same plan is shown by a dry run, written by `--plan-out` and carried out by 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "jobctl/v1"
 KIND = "CleanupPlan"
+_PAGE = 1 << 16  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +57,16 @@ class CleanupPlan:
         """In the order in which they were found; of one sweep, or all."""
         place = 0
         while True:
+            # Others may read the same file between two of our pages.
             self._lines.seek(place)
-            text = self._lines.readline()
-            if not text:
+            page = self._lines.readlines(_PAGE)
+            if not page:
                 return
-            # Others may read the same file between two of our lines.
             place = self._lines.tell()
-            due = _due(text)
-            if sweep in (None, due.sweep):
-                yield due
+            for text in page:
+                due = _due(text)
+                if sweep in (None, due.sweep):
+                    yield due
 
     def save(self, file: IO[str]) -> None:
         head = {
@@ -164,8 +166,11 @@ def _policy(head: dict[str, Any]) -> RetentionPolicy | None:
     )
 
 
+_DUE = tuple(Due.__dataclass_fields__)
+
+
 def _line(due: Due) -> str:
-    values: dict[str, Any] = asdict(due)
+    values: dict[str, Any] = {name: getattr(due, name) for name in _DUE}
     if due.last_activity is not None:
         values["last_activity"] = format_stored(due.last_activity)
     return json.dumps(values, separators=(",", ":")) + "\n"

@@ -33,6 +33,7 @@ class Expiry(Sweeping):
         self._jobs = jobs
         self._documents = documents
         self._now = context.policy.cutoff
+        self._found: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
 
     def plan(
         self,
@@ -62,8 +63,16 @@ class Expiry(Sweeping):
         return Plan(job=job, operation=operation, mutation=self._intent(job, now, due.reason))
 
     def prepare(self, plans: Sequence[Plan]) -> None:
+        """Find the documents before anything is marked: a bucket that does not answer changes
+        nothing."""
+        jobs = [plan.job for plan in plans if plan.operation.status == _DELETED]
         if self._context.archive is not None:
-            self._context.archive.keep([plan.job for plan in plans])
+            self._context.archive.keep(jobs)
+        claims = {job.id: job.s3_key for job in jobs}
+        self._found = self._documents.find(claims, results=self._context.results)
+        for answer in self._found.values():
+            if isinstance(answer, CONCERNS_ALL):
+                raise answer
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         by_id = {plan.job.id: plan for plan in plans if plan.operation.status == _DELETED}
@@ -88,12 +97,9 @@ class Expiry(Sweeping):
     def _remove_documents(
         self, plans: Mapping[str, Plan]
     ) -> tuple[Mapping[str, Operation], Mapping[str, int | JobctlError]]:
-        """Finding them may take long: what has happened meanwhile is looked at behind it."""
-        claims = {job_id: plan.job.s3_key for job_id, plan in plans.items()}
-        found = self._documents.find(claims, results=self._context.results)
         self._context.lease.renew()
         revived = self._revived(plans)
-        left = {job_id: owned for job_id, owned in found.items() if job_id not in revived}
+        left = {job_id: self._found[job_id] for job_id in plans if job_id not in revived}
         return revived, self._documents.delete_found(left)
 
     def _revived(self, plans: Mapping[str, Plan]) -> Mapping[str, Operation]:

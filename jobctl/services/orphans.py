@@ -14,7 +14,7 @@ from jobctl.domain.identifiers import is_uuid
 from jobctl.domain.moments import format_duration
 from jobctl.domain.ownership import document_families, document_owners, result_owners
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
-from jobctl.errors import JobctlError, LockedError
+from jobctl.errors import JobctlError, LockedError, PartlyDoneError
 from jobctl.services.documents import Documents
 from jobctl.services.object_store import StoredObject
 from jobctl.services.operations import Operation, counted, failed_operation
@@ -113,9 +113,10 @@ class Orphans:
             if one.job_id in intents and intents[one.job_id] is None:
                 found.setdefault(one.job_id, []).append((one.bucket, one.key))
         removed = self._documents.delete_found(found)
-        self._record_done(removed)
+        done = self._record_done(removed)
         for one in orphans:
-            yield self._outcome(one, intents.get(one.job_id), removed.get(one.job_id))
+            of_its_job = done.get(one.job_id) if one in free else None
+            yield self._outcome(one, intents.get(one.job_id), of_its_job)
 
     @cached_property
     def _claimed(self) -> frozenset[str]:
@@ -123,10 +124,27 @@ class Orphans:
         registered."""
         return _claimed(self._jobs)
 
-    def _record_done(self, removed: Mapping[str, int | JobctlError]) -> None:
+    def _record_done(
+        self, removed: Mapping[str, int | JobctlError]
+    ) -> Mapping[str, int | JobctlError]:
+        """*removed*, with a failure for each whose deletion could not be recorded."""
+        outcomes = dict(removed)
         for count in sorted({one for one in removed.values() if isinstance(one, int)}):
             ids = [job_id for job_id, one in removed.items() if one == count]
-            self._record(ids, _ACTION, f"{counted(count, 'object')} deleted")
+            try:
+                answers = self._record(ids, _ACTION, f"{counted(count, 'object')} deleted")
+            except JobctlError as error:
+                answers = dict.fromkeys(ids, error)
+            outcomes |= {
+                job_id: PartlyDoneError(
+                    f"{counted(count, 'object')} of no job deleted, but {failure.message}",
+                    hint="the record of the intent covers it",
+                    job_id=job_id,
+                )
+                for job_id, failure in answers.items()
+                if failure is not None
+            }
+        return outcomes
 
     def _record(
         self, ids: Sequence[str], action: str, summary: str

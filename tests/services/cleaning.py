@@ -90,8 +90,10 @@ def lease_of(world: World, claim: str = "") -> RedisLease:
 def held_lease(world: World) -> Iterator[RedisLease]:
     lease = lease_of(world)
     lease.acquire()
-    yield lease
-    lease.close()
+    try:
+        yield lease
+    finally:
+        lease.close()
 
 
 def swept(

@@ -18,6 +18,7 @@ from jobctl.services.documents import Buckets, Documents
 from jobctl.services.operations import Operation, OperationList
 from jobctl.services.ports import (
     Applied,
+    Glimpse,
     JobStore,
     Mutation,
     QueueEntry,
@@ -286,6 +287,11 @@ class ObservedJobs:
         self._meet("read")
         reading: Reading = self._store.read(job_ids)
         return reading
+
+    def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
+        self._meet("peek")
+        found: Sequence[Glimpse] = self._store.peek(job_ids)
+        return found
 
     def queue_entries(self, job_ids: Iterable[str]) -> Mapping[str, Sequence[QueueEntry]]:
         self._meet("queue_entries")

@@ -1,96 +1,30 @@
 """The index is mended from the records, and scores never move back, whoever writes meanwhile."""
 
-import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
 
 import pytest
 
 from jobctl.errors import ConflictError, ExitCode
-from jobctl.services.backfill_index import BackfillIndex, IndexReport, backfill_index
+from jobctl.services.backfill_index import IndexReport
 from jobctl.storage.keys import Keys
-from jobctl.storage.redis_connection import connect, parse_redis_url
 from jobctl.storage.redis_index_repair import RedisIndexRepair
 from tests.servers.redis_fixtures import ValkeyFactory
 from tests.servers.redis_server import RedisServer
+from tests.services.indexing import Bench, Writers, crowd, damaged, opened
 from tests.storage.redis_under_test import (
     AT,
     SCORE,
-    RedisUnderTest,
     assert_sound_chain,
-    plain_client,
-    redis_under_test,
 )
 
 LATER = AT + timedelta(days=1)
-
-
-class Bench:
-    """A server, and `backfill-index` on it. `index` may be replaced by one that misbehaves."""
-
-    def __init__(self, redis: RedisUnderTest, client: Any) -> None:
-        self.redis = redis
-        self.index: Any = RedisIndexRepair(client, keys=redis.keys, server="here")
-
-    def run(self, **changes: Any) -> IndexReport:
-        values: dict[str, Any] = {"mode": "repair", "actor": "tester", "new_op_id": lambda: "op"}
-        request = BackfillIndex(**(values | changes))
-        return backfill_index(request, index=self.index, jobs=self.redis.store)
-
-    def scores(self) -> dict[str, float]:
-        return dict(self.redis.raw.zrange(self.redis.keys.index, 0, -1, withscores=True))
-
-    def forget(self, *job_ids: str) -> None:
-        self.redis.raw.zrem(self.redis.keys.index, *job_ids)
-
-    def own_keys(self) -> set[str]:
-        return set(self.redis.raw.keys(_escaped(self.redis.keys.namespace) + ":jobctl:*"))
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{one}" if one in "*?[]^\\" else one for one in text)
-
-
-@contextmanager
-def opened(url: str, namespace: str) -> Iterator[Bench]:
-    with redis_under_test(url, namespace) as redis:
-        client = connect(parse_redis_url(url), slot_key="any")
-        yield Bench(redis, client)
-        client.close()
 
 
 @pytest.fixture
 def bench(any_redis: RedisServer, namespace: str) -> Iterator[Bench]:
     with opened(any_redis.url, namespace) as entered:
         yield entered
-
-
-def crowd(bench: Bench, count: int) -> dict[str, float]:
-    """So many indexed jobs, each changed a second after the one before; their scores."""
-    scores = {}
-    pipe = bench.redis.raw.pipeline(transaction=False)
-    for number in range(count):
-        at = AT + timedelta(seconds=number)
-        scores[f"job-{number:05}"] = at.timestamp()
-        times = {"created_at": AT.isoformat(), "updated_at": at.isoformat()}
-        pipe.hset(bench.redis.keys.job(f"job-{number:05}"), mapping=times | {"status": "failed"})
-    pipe.zadd(bench.redis.keys.index, scores)
-    pipe.execute()
-    return scores
-
-
-def damaged(bench: Bench) -> dict[str, float]:
-    """Three missing, two behind, one ahead, one that nobody can date, and two ghosts."""
-    scores = crowd(bench, 20)
-    bench.forget("job-00001", "job-00002", "job-00003")
-    bench.redis.raw.zadd(bench.redis.keys.index, {"job-00004": 1, "job-00005": SCORE - 60})
-    bench.redis.raw.zadd(bench.redis.keys.index, {"job-00006": SCORE + 999})
-    bench.redis.raw.hset(bench.redis.keys.job("undatable"), "status", "queued")
-    bench.redis.raw.zadd(bench.redis.keys.index, {"ghost-1": 7, "ghost-2": 8})
-    return scores | {"job-00006": SCORE + 999, "ghost-1": 7, "ghost-2": 8}
 
 
 def counts(report: IndexReport) -> dict[str, int]:
@@ -202,43 +136,6 @@ def test_without_records_a_rebuilt_index_is_empty(bench: Bench) -> None:
     assert (report.size, bench.scores(), bench.own_keys()) == (0, {}, set())
 
 
-class Writers:
-    """Services that write jobs, old and new, for as long as a run takes; each score they set."""
-
-    def __init__(self, bench: Bench, ids: Sequence[str], number: int) -> None:
-        self._bench = bench
-        self._ids = ids
-        self._over = threading.Event()
-        self.highest: dict[str, float] = {}
-        self._threads = [threading.Thread(target=self._write, args=(one,)) for one in range(number)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _write(self, number: int) -> None:
-        """A writer has ids of its own, as a job has one worker."""
-        draw = random.Random(number)
-        own = [*self._ids[number::4], *(f"new-{number}-{one}" for one in range(50))]
-        keys = self._bench.redis.keys
-        client = plain_client(self._bench.redis.url)
-        while not self._over.is_set():
-            job_id, now = draw.choice(own), datetime.now(UTC)
-            pipe = client.pipeline()
-            fields = {"status": "processing", "updated_at": now.isoformat()}
-            pipe.hset(keys.job(job_id), mapping=fields)
-            pipe.zadd(keys.index, {job_id: now.timestamp()})
-            pipe.execute()
-            self.highest[job_id] = now.timestamp()
-        client.close()
-
-
 @pytest.mark.parametrize("mode", ["repair", "rebuild"])
 def test_no_score_moves_back_while_four_write(bench: Bench, mode: str) -> None:
     scores = crowd(bench, 4_000)
@@ -296,108 +193,6 @@ def test_an_index_that_is_not_what_this_run_rebuilt_is_not_swapped_in(
     with pytest.raises(ConflictError):
         bench.run(mode="rebuild")
     assert bench.scores() == expected
-
-
-def stopping(after: int) -> Callable[[], ExitCode | None]:
-    left = iter(range(after))
-    return lambda: None if next(left, None) is not None else ExitCode.INTERRUPTED
-
-
-def test_an_interrupted_repair_goes_on_where_it_was(bench: Bench) -> None:
-    expected = crowd(bench, 6_000)
-    bench.forget(*expected)
-    first = bench.run(interrupted=stopping(3))
-    assert (first.complete, first.exit_code) == (False, ExitCode.INTERRUPTED)
-    assert 0 < first.scanned < 6_000
-
-    second = bench.run()
-    assert (second.resumed, second.complete, second.exit_code) == (True, True, ExitCode.DONE)
-    assert bench.scores() == expected
-    assert second.scanned == 6_000
-    assert bench.own_keys() == set()
-
-
-def test_a_repair_that_is_killed_goes_on_at_its_last_checkpoint(bench: Bench) -> None:
-    expected = crowd(bench, 20_000)
-    bench.forget(*expected)
-    passed = iter(range(25))
-
-    def killed(_: int) -> None:
-        if next(passed, None) is None:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        bench.run(pace=killed)
-    second = bench.run()
-    assert second.resumed
-    assert bench.scores() == expected
-
-
-def test_restart_begins_anew(bench: Bench) -> None:
-    expected = crowd(bench, 3_000)
-    bench.run(interrupted=stopping(1))
-    bench.forget(*expected)
-    report = bench.run(restart=True)
-    assert (report.resumed, report.scanned) == (False, 3_000)
-    assert bench.scores() == expected
-
-
-@pytest.mark.parametrize("mode", ["check", "rebuild"])
-def test_only_a_repair_goes_on_where_one_was_stopped(bench: Bench, mode: str) -> None:
-    crowd(bench, 3_000)
-    bench.run(interrupted=stopping(1))
-    assert (report := bench.run(mode=mode)).scanned == 3_000
-    assert not report.resumed
-
-
-def test_a_checkpoint_means_nothing_to_a_server_that_was_restarted(
-    own_valkey: ValkeyFactory, namespace: str
-) -> None:
-    server = own_valkey(config=("--appendonly", "yes", "--appendfsync", "always"))
-    with opened(server.url, namespace) as bench:
-        expected = crowd(bench, 3_000)
-        bench.forget(*expected)
-        assert not bench.run(interrupted=stopping(2)).complete
-    server.kill()
-    server.restart()
-    with opened(server.url, namespace) as bench:
-        assert bench.own_keys() == {bench.redis.keys.checkpoint}
-        report = bench.run()
-        assert (report.resumed, report.scanned) == (False, 3_000)
-        assert bench.scores() == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["no json", "[]", '{"mode": "repair"}', '{"mode":"repair","cursor":0,"counts":{"x":1}}'],
-)
-def test_a_checkpoint_that_makes_no_sense_is_passed_over(bench: Bench, text: str) -> None:
-    crowd(bench, 10)
-    bench.redis.raw.set(bench.redis.keys.checkpoint, text)
-    report = bench.run()
-    assert (report.resumed, report.scanned, report.complete) == (False, 10, True)
-
-
-def test_counts_of_another_release_are_passed_over(bench: Bench) -> None:
-    crowd(bench, 10)
-    incarnation = bench.redis.raw.info("server")["run_id"]
-    bench.redis.raw.set(
-        bench.redis.keys.checkpoint,
-        f'{{"mode":"repair","cursor":0,"incarnation":"{incarnation}","counts":{{"other":1}}}}',
-    )
-    assert bench.run().scanned == 10
-
-
-def test_an_interrupted_rebuild_leaves_the_index_as_it_was(bench: Bench) -> None:
-    expected = crowd(bench, 3_000)
-    bench.redis.raw.zadd(bench.redis.keys.index, {"ghost-1": 7})
-    report = bench.run(mode="rebuild", interrupted=stopping(1))
-    assert not report.complete
-    assert bench.scores() == expected | {"ghost-1": 7}
-    assert all(bench.redis.raw.ttl(key) > 0 for key in bench.own_keys())
-    bench.run(mode="rebuild")
-    assert bench.scores() == expected
-    assert bench.own_keys() == set()
 
 
 @pytest.mark.parametrize("name", ["{%s}", "%s[ab]*?^\\", "%s:a"])

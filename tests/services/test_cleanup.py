@@ -130,13 +130,25 @@ def test_a_job_that_changes_before_the_mark_is_not_touched(world: World) -> None
     assert actions_on(world, "job-1") == []
 
 
+def test_a_job_that_is_revived_while_its_documents_are_looked_for_is_not_even_marked(
+    world: World,
+) -> None:
+    job_of_the_past(world, "job-1")
+    world.objects.before["list"] = lambda: revive(world, "job-1")
+    report, [operation] = swept(world)
+    assert (operation.changed, operation.error, report.exit_code) == (False, None, 0)
+    assert world.keys_in(DOCUMENTS) == {"temp/job-1.pdf"}
+    assert actions_on(world, "job-1") == []
+
+
 @pytest.mark.parametrize("status", ["processing", "completed"])
-def test_a_job_that_is_revived_while_its_documents_are_looked_for_keeps_them(
+def test_a_job_that_is_revived_behind_its_mark_keeps_its_documents(
     world: World, status: str
 ) -> None:
     job_of_the_past(world, "job-1")
-    world.objects.before["list"] = lambda: revive(world, "job-1", status)
-    report, [operation] = swept(world)
+    jobs = ObservedJobs(world)
+    jobs.at("peek", 1, lambda: revive(world, "job-1", status))
+    report, [operation] = swept(world, jobs=jobs)
     assert operation.error is not None
     assert operation.error.exit_code == 5
     assert report.exit_code == 5
@@ -147,8 +159,9 @@ def test_a_job_that_is_revived_while_its_documents_are_looked_for_keeps_them(
 
 def test_the_next_run_lets_a_revived_job_go(world: World) -> None:
     job_of_the_past(world, "job-1")
-    world.objects.before["list"] = lambda: revive(world, "job-1")
-    swept(world)
+    jobs = ObservedJobs(world)
+    jobs.at("peek", 1, lambda: revive(world, "job-1"))
+    swept(world, jobs=jobs)
     report, operations = swept(world)
     assert done(operations) == [("job-1", "delete-abandon")]
     assert report.exit_code == 0

@@ -166,6 +166,12 @@ def test_a_plan_of_another_namespace_is_refused(world: World) -> None:
         read_plan(StringIO(text), namespace="elsewhere", lines=StringIO())
 
 
+def _plan_head(**changes: Any) -> str:
+    head = {"schema": "jobctl/v1", "kind": "CleanupPlan", "namespace": "n", "digest": ""}
+    numbers = {"total": 1, "undatable": 0, "cutoff": "2026-01-01T00:00:00+00:00"}
+    return json.dumps(head | numbers | changes)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -174,11 +180,9 @@ def test_a_plan_of_another_namespace_is_refused(world: World) -> None:
         "[]",
         "not json",
         '{"schema": "jobctl/v1", "kind": "JobList"}',
-        '{"schema": "jobctl/v1", "kind": "CleanupPlan", "namespace": "n", "digest": "", '
-        '"total": 1, "undatable": 0, "cutoff": 5, "policy": {}}',
-        '{"schema": "jobctl/v1", "kind": "CleanupPlan", "namespace": "n", "digest": "", '
-        '"total": 1, "undatable": 0, "cutoff": "2026-01-01T00:00:00+00:00", "policy": '
-        '{"sweeps": [], "keep_seconds": {"failed": 1e300}}}',
+        _plan_head(cutoff=5, policy={}),
+        _plan_head(policy={"sweeps": [], "keep_seconds": {"failed": 1e300}}),
+        _plan_head(policy=None),
     ],
 )
 def test_what_is_no_plan_is_bad_usage(world: World, text: str) -> None:

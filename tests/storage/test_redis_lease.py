@@ -107,7 +107,6 @@ def test_a_lost_reply_does_not_lose_the_lease(
         mine = lease(url=proxy.url)
         proxy.drop_reply(matching=b"\r\nSET\r\n", mode=mode)
         mine.acquire()
-        assert len(proxy.dropped) == 1
         proxy.drop_reply(matching=b"EVALSHA", mode=mode)
         mine.renew()
         assert len(proxy.dropped) == 2

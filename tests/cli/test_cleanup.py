@@ -1,0 +1,181 @@
+"""`cleanup` on the command line: what it shows, what it asks, and how it ends."""
+
+import re
+import time
+
+import pytest
+
+from jobctl.errors import ExitCode
+from tests.cli.decisions import actions, at_keyboard, request_approval, with_document
+from tests.cli.expect import assert_refused, unchanged
+from tests.cli.world import World, new_id
+
+DAY = 86_400
+LONG_AGO = 60 * DAY
+
+
+def _old(world: World, status: str = "completed", age: float = LONG_AGO) -> str:
+    return with_document(world, world.seed(status, job_id=new_id(), at=time.time() - age))
+
+
+def test_without_a_terminal_and_without_yes_it_only_shows(world: World) -> None:
+    job_id = _old(world)
+    with unchanged(world):
+        outcome = world.run("cleanup")
+    assert outcome.exit_code == 0
+    [row] = outcome.rows
+    assert (row["id"], row["action"], row["changed"]) == (job_id, "delete", "no")
+    assert outcome.stderr.startswith("dry run, nothing was changed: 1 job examined")
+    assert "due: retention 1" in outcome.stderr
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n", "\n", "\x04"])
+def test_at_a_terminal_it_asks(world: World, answer: str) -> None:
+    job_id = _old(world)
+    with at_keyboard("cleanup", env=world.env) as keyboard:
+        keyboard.expect("[y/N] ")
+        assert "retention 1" in keyboard.shown
+        assert "Clean up 1 job? [y/N]" in keyboard.shown
+        assert world.job(job_id)
+        keyboard.type(answer)
+        assert keyboard.end() == (0 if answer == "y\n" else ExitCode.REFUSED)
+    assert bool(world.job(job_id)) is (answer != "y\n")
+    assert actions(world) == (["delete-intent", "delete"] if answer == "y\n" else [])
+
+
+@pytest.mark.parametrize("options", [["--dry-run"], ["--dry-run", "--yes"]])
+def test_a_dry_run_changes_nothing(world: World, options: list[str]) -> None:
+    _old(world)
+    with unchanged(world):
+        assert world.run("cleanup", *options).exit_code == 0
+
+
+def test_with_yes_it_does_what_the_dry_run_has_shown(world: World) -> None:
+    due = {_old(world): "delete", _old(world, "processing", DAY): "fail-stuck"}
+    due[request_approval(world, approval_expires_at="2026-01-01T00:00:00+00:00")] = "time-out"
+    _old(world, age=DAY)
+    shown = world.run("cleanup", "-o", "jsonl").lines
+    done = world.run("cleanup", "--yes", "-o", "jsonl")
+    assert {one["id"]: one["action"] for one in shown} == due
+    assert {one["id"]: one["action"] for one in done.lines if one["changed"]} == due
+    assert done.exit_code == 0
+    assert world.run("cleanup", "--yes", "-o", "jsonl").stdout == ""
+
+
+def test_the_summary_is_one_line_on_stderr(world: World) -> None:
+    _old(world)
+    outcome = world.run("cleanup", "--yes")
+    [line] = outcome.stderr.splitlines()
+    assert line.startswith("1 job examined, done: delete 1, 1 object deleted, ")
+    assert world.run("cleanup", "--yes", "--quiet").stderr == ""
+
+
+def test_the_report_as_json(world: World) -> None:
+    job_id = _old(world)
+    _old(world, age=DAY)
+    report = world.run("cleanup", "--yes", "-o", "json").json
+    summary = report.pop("summary")
+    [item] = report.pop("items")
+    assert re.fullmatch(r"[-0-9]+T[:0-9.]+Z", report.pop("cutoff"))
+    assert report == {
+        "schema": "jobctl/v1",
+        "kind": "CleanupReport",
+        "dry_run": False,
+        "namespace": world.namespace,
+    }
+    assert (item["id"], item["changed"], item["status"]) == (job_id, True, "deleted")
+    assert summary.pop("seconds") >= 0
+    assert summary == {
+        "examined": 2,
+        "undatable": 0,
+        "due": {"approvals": 0, "stuck": 0, "retention": 1, "index": 0, "orphans": 0},
+        "done": {"delete": 1},
+        "unchanged": 0,
+        "failed": 0,
+        "left": 0,
+        "objects_deleted": 1,
+    }
+
+
+@pytest.mark.parametrize("form", ["table", "wide", "tsv", "csv", "json", "jsonl", "id"])
+def test_every_format_names_the_job(world: World, form: str) -> None:
+    job_id = _old(world)
+    outcome = world.run("cleanup", "--yes", "-o", form)
+    assert outcome.exit_code == 0
+    assert outcome.stdout.count(job_id) == 1
+
+
+def test_sweeps_and_ages_can_be_chosen(world: World) -> None:
+    failed, _ = _old(world, "failed", 3 * DAY), _old(world)
+    _old(world, "processing", DAY)
+    outcome = world.run(
+        "cleanup", "--only", "retention", "--older", "failed=2d", "--older", "completed=never"
+    )
+    assert [row["id"] for row in outcome.rows] == [failed]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--only", "everything"],
+        ["--older", "failed"],
+        ["--older", "queued=1d"],
+        ["--older", "failed=5"],
+        ["--max-delete", "101%"],
+        ["--max-delete", "many"],
+        ["--keep-last", "-1"],
+        ["--rate", "0"],
+        ["--rate", "nan"],
+        ["--grace", "5m"],
+        ["--archive-documents", "--yes"],
+    ],
+)
+def test_what_makes_no_sense_is_bad_usage(world: World, options: list[str]) -> None:
+    _old(world)
+    with unchanged(world):
+        assert_refused(world.run("cleanup", *options), ExitCode.USAGE)
+
+
+def test_results_go_on_request(world: World) -> None:
+    for options in ([], ["--results"]):
+        job_id = _old(world)
+        world.bucket.put_object(Bucket=world.results, Key=f"results/{job_id}/a.md", Body=b"#")
+        assert world.run("cleanup", "--yes", *options).exit_code == 0
+        left = f"{world.results}/results/{job_id}/a.md"
+        assert (left in world.objects) is not bool(options)
+
+
+def test_a_plan_is_written_and_carried_out(world: World) -> None:
+    job_id = _old(world)
+    plan = world.directory / "plan.jsonl"
+    with unchanged(world):
+        shown = world.run("cleanup", "--yes", "--plan-out", str(plan))
+    assert [row["id"] for row in shown.rows] == [job_id]
+    later = _old(world)
+    done = world.run("cleanup", "--plan", str(plan), "--yes", "--max-delete", "1")
+    assert [row["id"] for row in done.rows] == [job_id]
+    assert (done.exit_code, bool(world.job(later))) == (0, True)
+    again = world.run("cleanup", "--plan", str(plan), "--yes")
+    assert (again.exit_code, "gone already" in again.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"{}\n"])
+def test_a_file_that_is_no_plan_is_bad_usage(world: World, content: bytes) -> None:
+    plan = world.file("plan.jsonl", content)
+    assert_refused(world.run("cleanup", "--plan", plan, "--yes"), ExitCode.USAGE)
+
+
+def test_an_altered_plan_is_refused(world: World) -> None:
+    _old(world)
+    plan = world.directory / "plan.jsonl"
+    world.run("cleanup", "--plan-out", str(plan))
+    plan.write_text(plan.read_text().replace("completed", "cancelled"))
+    with unchanged(world):
+        outcome = world.run("cleanup", "--plan", str(plan), "--yes")
+    assert_refused(outcome, ExitCode.REFUSED)
+
+
+def test_a_plan_excludes_other_choices_and_must_exist(world: World) -> None:
+    plan = str(world.directory / "none.jsonl")
+    assert_refused(world.run("cleanup", "--plan", plan, "--only", "index"), ExitCode.USAGE)
+    assert_refused(world.run("cleanup", "--plan", plan), ExitCode.NOT_FOUND)
