@@ -50,7 +50,13 @@ TokenFile = Annotated[
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Selection):
     reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Why.", parser=not_blank)
+        str | None,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Why; min_reason_length (10) to 1000 characters.",
+            parser=not_blank,
+        ),
     ] = None
     reason_file: ReasonFile = None
     reviewer: Annotated[

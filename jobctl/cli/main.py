@@ -64,6 +64,7 @@ def _run(arguments: list[str]) -> int:
             return _defect(error, debug=invocation.debug)
         _discard_output()
         sys.stderr.write(f"jobctl: cannot write the output: {error.strerror}\n")
+        sys.stderr.write("        what was asked for may be done: jobctl audit list tells\n")
         return int(ExitCode.PARTIAL)
     except JobctlError as error:
         return _fail(error, invocation, arguments)

@@ -18,6 +18,7 @@ from jobctl.errors import (
     HeldError,
     JobctlError,
     NotFoundError,
+    UnavailableError,
 )
 from jobctl.services.operations import Operation, OperationList, failed_operation, unique
 from jobctl.services.parallel import CONCERNS_ALL, in_parallel
@@ -171,6 +172,9 @@ class _Run:
         reading = self._jobs.read(ids)
         plans = {}
         for job_id, record in zip(ids, reading.records, strict=True):
+            if record is not None and record.job.raw_status is None and _is_no_hash(record.job):
+                outcomes[job_id] = self._failed(record.job, _no_hash(job_id))
+                continue
             try:
                 if record is None:
                     outcomes[job_id] = self._verb.absent(job_id)
@@ -235,6 +239,18 @@ class _Run:
 
     def _failed(self, job: Job, error: JobctlError) -> Operation:
         return failed_operation(job.id, self._verb.action, error, status=job.shown_status)
+
+
+def _is_no_hash(job: Job) -> bool:
+    return "the record is not a hash" in job.problems
+
+
+def _no_hash(job_id: str) -> JobctlError:
+    return UnavailableError(
+        f"job {job_id}: its record is not a hash, so it is not a job's; nothing was changed",
+        hint="check the setting namespace, or move that key away",
+        job_id=job_id,
+    )
 
 
 def _moved(job: Job, answer: JobctlError) -> JobctlError:

@@ -64,20 +64,25 @@ class Deciding:
         return f"reviewed by {self.reviewer.name} ({self.reviewer.origin})"
 
     def _check_creator(self, job: Job) -> None:
-        creators = {who.casefold() for who in (job.created_by, job.user_id) if who}
+        named = [_compared(who) for who in (job.created_by, job.user_id) if who]
+        creators = {who for who in named if who}
         if not creators:
             raise RefusedError(
                 f"job {job.id} does not say who made it",
                 hint="decide without --different-from-creator if that is right",
                 job_id=job.id,
             )
-        deciders = {self.reviewer.name.casefold(), self.actor.casefold()}
+        deciders = {_compared(self.reviewer.name), _compared(self.actor)}
         if creators & deciders:
             raise RefusedError(
                 f"job {job.id} was made by who decides now",
                 hint="somebody else must decide: --different-from-creator is set",
                 job_id=job.id,
             )
+
+
+def _compared(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def check_awaiting(job: Job) -> None:
@@ -119,9 +124,9 @@ def check_deadline(job: Job, now: datetime) -> None:
 def already_decided(job: Job, opposite: str) -> ConflictError:
     """Why *job* cannot be *opposite*: somebody has decided otherwise, or it awaits no decision."""
     if job.status is JobStatus.DENIED:
-        how = f"denied{_by(job.denial_decision, job.denied_at)}"
+        how = f"denied{_by(job, job.denial_decision, job.denied_at)}"
     elif is_approved(job):
-        how = f"approved{_by(job.approval_decision, job.approved_at)}"
+        how = f"approved{_by(job, job.approval_decision, job.approved_at)}"
     else:
         return ConflictError(
             f"job {job.id} is {job.shown_status}; only awaiting_approval jobs can be {opposite}",
@@ -141,7 +146,8 @@ def is_approved(job: Job) -> bool:
     return job.approval_decision is not None or job.approved_at is not None
 
 
-def _by(decision: Decision | None, at: datetime | None) -> str:
-    who = decision.reviewed_by if decision else None
+def _by(job: Job, decision: Decision | None, at: datetime | None) -> str:
+    """The findings may hold the reviewer's name too."""
+    who = job.redactor.text(decision.reviewed_by or "") if decision else None
     when = (decision.reviewed_at if decision else None) or at
     return (f" by {who}" if who else "") + (f" at {format_rfc3339(when)}" if when else "")

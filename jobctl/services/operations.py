@@ -53,11 +53,12 @@ class OperationList:
         try:
             for item in self._items:
                 self.tried += 1
-                self.changed += item.changed
-                self.unchanged += not item.changed and item.error is None
                 if item.error is not None:
                     self.failed += 1
                     self._codes.add(item.error.exit_code)
+                else:
+                    self.changed += item.changed
+                    self.unchanged += not item.changed
                 yield item
         except JobctlError as error:
             if not self.tried:

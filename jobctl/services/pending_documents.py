@@ -10,8 +10,9 @@ from datetime import datetime
 from functools import cached_property
 
 from jobctl.domain.job import Job
+from jobctl.domain.moments import EARLIEST
 from jobctl.domain.retention import PENDING
-from jobctl.domain.status import JobStatus
+from jobctl.domain.status import JobStatus, parse_status
 from jobctl.errors import (
     ChangedMeanwhileError,
     ConflictError,
@@ -132,11 +133,46 @@ class PendingDocuments:
         """*told* or what came of taking off the mark, once the documents are gone."""
         resumed = not plan.operation.changed
         if isinstance(applied, ChangedMeanwhileError):
+            if self._is_revived(plan.job):
+                return self._lost(plan, told)
             # Another run of the same command has finished it.
             return plan.operation if resumed else told
         if isinstance(applied, JobctlError):
             return self._unfinished(plan, applied, so_far=" and its documents were deleted")
         return replace(told, changed=True, op_id=applied.op_id) if resumed else told
+
+    def _is_revived(self, job: Job) -> bool:
+        try:
+            (now,) = self._jobs.peek([job.id])
+        except JobctlError:
+            return False
+        return not now.is_expired and parse_status(now.status) is not self._ending.status
+
+    def _lost(self, plan: Plan, told: Operation) -> Operation:
+        """A foreign service has revived the job while its documents were being deleted: at least
+        the trail says so."""
+        (now,) = self._jobs.peek([plan.job.id])
+        self._apply(
+            [
+                Mutation(
+                    job_id=plan.job.id,
+                    action=self._ending.action,
+                    op_id=self._ending.new_op_id(),
+                    actor=self._ending.actor,
+                    at=plan.job.updated_at or EARLIEST,
+                    expected_status=now.status or "",
+                    summary=f"{counted(told.objects, 'object')} deleted, and the job was revived",
+                    only_recorded=True,
+                )
+            ]
+        )
+        failure = PartlyDoneError(
+            f"job {plan.job.id} was {self._ending.how} and its documents were deleted, but "
+            f"somebody has made it {now.status} meanwhile",
+            hint="it has no document any more: cancel it",
+            job_id=plan.job.id,
+        )
+        return replace(told, error=failure)
 
     def _unfinished(self, plan: Plan, error: JobctlError, *, so_far: str = "") -> Operation:
         """The decision stands, but something is left to be done."""

@@ -25,7 +25,6 @@ _OF_AN_ATTEMPT = (
     "cancel_reason",
     "cancelled_at",
     "celery_task_id",
-    "cleanup_state",
     "completed_at",
     "confidence_score",
     "correction_results",
@@ -82,6 +81,12 @@ class _Retrial(Verb):
                 hint="a denied job has lost its document"
                 if job.status is JobStatus.DENIED
                 else "jobctl status tells what it is doing",
+                job_id=job.id,
+            )
+        if job.cleanup_state is not None:
+            raise ConflictError(
+                f"job {job.id}: its documents are being deleted",
+                hint="jobctl cleanup finishes that; there is nothing to retry then",
                 job_id=job.id,
             )
         if any(problem.startswith("attempts ") for problem in job.problems):

@@ -9,6 +9,7 @@ from jobctl.domain.moments import parse_timestamp
 
 # What is deeper is no record of ours, and would exhaust the stack of whoever walks it.
 _DEEPEST = 64
+_MOST_ATTEMPTS = 1_000_000
 
 
 class ReadError(ValueError):
@@ -66,7 +67,10 @@ def read_flag(raw: str) -> bool:
 
 
 def read_attempt(raw: str) -> int:
-    return max(1, read_integer(raw))
+    attempt = read_integer(raw)
+    if attempt > _MOST_ATTEMPTS:
+        raise ReadError("is not a number of attempts")
+    return max(1, attempt)
 
 
 def read_attempts(raw: str) -> tuple[Any, ...]:

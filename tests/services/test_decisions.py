@@ -247,3 +247,33 @@ def test_the_audit_says_where_the_name_of_the_reviewer_is_from(
     record = records(world)[0]
     assert (record["actor"], record["reason"]) == (ACTOR, REASON)
     assert record["summary"] == f"reviewed by {ACTOR} (JOBCTL_ACTOR)"
+
+
+@decides
+@pytest.mark.parametrize("creator", [" REV ", "rev\t", "R  EV"])
+def test_blanks_and_case_make_nobody_another_one(
+    world: World, decide: Decide, creator: str
+) -> None:
+    awaiting(world, created_by=creator)
+    name = "r ev" if "  " in creator else "rev"
+    who = Reviewer(name=name, origin="--as")
+    found = decide(world, "job-1", different_from_creator=True, reviewer=who)
+    assert_refused(world, found, RefusedError, "made by who decides now")
+
+
+@decides
+def test_a_reviewer_whose_name_the_scan_has_found_is_not_named(
+    world: World, decide: Decide
+) -> None:
+    findings = json.dumps([{"entity_type": "PERSON", "text": "Mary Canary"}])
+    decision = json.dumps({"reviewed_by": "Mary Canary"})
+    opposite = {
+        approved: ("denied", "denial_decision"),
+        denied: ("processing", "approval_decision"),
+    }
+    status, field = opposite[decide]
+    awaiting(world, status=status, pii_findings=findings, **{field: decision})
+    error = only(decide(world, "job-1")).error
+    assert error
+    assert "Mary Canary" not in error.message
+    assert "[PERSON]" in error.message

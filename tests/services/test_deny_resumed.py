@@ -199,13 +199,22 @@ def test_a_record_that_disappears_behind_the_decision_is_not_brought_back(world:
     assert world.keys_in(DOCUMENTS) == OWN
 
 
-def test_a_job_that_is_revived_while_its_documents_go_is_not_touched_again(world: World) -> None:
+def test_a_job_that_is_revived_while_its_documents_go_is_not_touched_again_but_told_of(
+    world: World,
+) -> None:
     with_documents(world)
     jobs = ObservedJobs(world)
     jobs.at("apply_all", 2, lambda: service(world).update_job_status("job-1", "processing"))
-    only(denied(world, "job-1", jobs=jobs))
+    error = only(denied(world, "job-1", jobs=jobs)).error
+    assert isinstance(error, PartlyDoneError)
+    assert "processing meanwhile" in error.message
     assert world.redis.hash()["status"] == "processing"
-    assert world.redis.actions() == ["deny"]
+    assert world.redis.actions() == ["deny", "deny-cleanup"]
+    _, last = world.redis.audit()[-1]
+    assert (last["from"], last["summary"]) == (
+        "processing",
+        "4 objects deleted, and the job was revived",
+    )
 
 
 @pytest.mark.parametrize("resumed", [False, True])
@@ -261,7 +270,7 @@ def test_one_stuck_document_keeps_no_other_job_from_being_finished(world: World)
     first, second, third = found
     assert (first.error, third.error) == (None, None)
     assert isinstance(second.error, PartlyDoneError)
-    assert (found.requested, found.changed, found.unchanged, found.failed) == (3, 3, 0, 1)
+    assert (found.requested, found.changed, found.unchanged, found.failed) == (3, 2, 0, 1)
     assert world.keys_in(DOCUMENTS) == {"temp/job-2.pdf"}
     marks = [world.redis.hash(one).get("cleanup_state") for one in ("job-1", "job-2", "job-3")]
     assert marks == [None, "pending", None]

@@ -211,3 +211,14 @@ def test_a_dry_run_of_a_retry_changes_nothing(world: World) -> None:
 def test_an_unknown_job_is_not_found(world: World) -> None:
     assert isinstance(only(retried(world, "nope")).error, NotFoundError)
     assert contents(world) == {}
+
+
+@pytest.mark.parametrize("state", ["pending", "deleting"])
+def test_retry_refuses_a_job_whose_documents_are_being_deleted(world: World, state: str) -> None:
+    awaiting(world, status="failed", cleanup_state=state)
+    before = snapshot(world)
+    found = retried(world, "job-1")
+    error = only(found).error
+    assert isinstance(error, ConflictError)
+    assert "are being deleted" in error.message
+    assert snapshot(world) == before

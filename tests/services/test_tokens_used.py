@@ -235,3 +235,10 @@ def test_a_token_of_a_job_that_is_gone_leads_nowhere(world: World, kind: TokenKi
     with pytest.raises(NotFoundError, match="nope"):
         verify_token(token("left", kind), jobs=world.redis.store)
     assert world.redis.hash("nope") == {}
+
+
+def test_stream_tokens_have_nothing_to_do_with_a_decision_in_progress(world: World) -> None:
+    awaiting(world)
+    world.redis.raw.set(world.redis.keys.approval_lock("job-1"), "processing")
+    value = issued(world, TokenKind.STREAM).token.reveal()
+    assert consume(world, value) == "job-1"

@@ -69,7 +69,9 @@ if redis.call('HGET', job, 'jobctl_op') == op_id then return {'REPLAYED'} end
 
 -- 3. The foreign service is deciding on this job. Whoever names the state of its cleanup ends what
 -- a decision has begun already: the service locks such jobs too before it looks at them.
-if cleanup == '' and redis.call('EXISTS', lock) == 1 then return {'LOCKED'} end
+-- Stream tokens have nothing to do with a decision.
+local streams = must_bear or (issued ~= probe_key and deadline == '')
+if cleanup == '' and not streams and redis.call('EXISTS', lock) == 1 then return {'LOCKED'} end
 
 -- 4. Compare and set on the status that was read.
 local actual = 'absent'
