@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "jobctl/v1"
 KIND = "CleanupPlan"
-_PAGE = 1 << 16  # characters
+_PAGE = 500  # lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,8 @@ class CleanupPlan:
         while True:
             # Others may read the same file between two of our pages.
             self._lines.seek(place)
-            page = self._lines.readlines(_PAGE)
+            # Not by iteration: a text file cannot tell where it is then.
+            page = [text for _ in range(_PAGE) if (text := self._lines.readline())]
             if not page:
                 return
             place = self._lines.tell()

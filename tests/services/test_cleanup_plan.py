@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobctl.domain.retention import Sweep
+from jobctl.domain.retention import Due, RetentionPolicy, Sweep
 from jobctl.errors import InvalidUsageError, RefusedError, UnavailableError
 from jobctl.services.cleanup import DeletionLimit, preview
-from jobctl.services.cleanup_plan import CleanupPlan, read_plan
+from jobctl.services.cleanup_plan import CleanupPlan, PlanHeader, read_plan
 from jobctl.services.cleanup_selection import Selecting, select
 from tests.services.cleaning import (
     DAY,
@@ -236,3 +238,27 @@ def test_an_outage_never_reads_as_nothing_to_do(world: World, page: int) -> None
     request = Selecting(policy=policy(world), namespace="n")
     with pytest.raises(UnavailableError):
         select(request, jobs=jobs, documents=documents(world), lines=StringIO())
+
+
+def test_a_plan_of_many_pages_is_read_to_its_end_by_several_readers(tmp_path: Path) -> None:
+    policy = RetentionPolicy(
+        cutoff=datetime.now(UTC), sweeps=frozenset(Sweep), keep={}, stuck_after=timedelta(hours=2)
+    )
+    header = PlanHeader(namespace="n", policy=policy, total=1_700)
+    with (tmp_path / "lines").open("w+", encoding="utf-8") as lines:
+        plan = CleanupPlan(header, lines)
+        for number in range(1_700):
+            plan.add(
+                Due(
+                    job_id=f"job-{number}",
+                    sweep=Sweep.STUCK if number % 2 else Sweep.RETENTION,
+                    status="failed",
+                    stamp="",
+                    last_activity=None,
+                    reason="é" * 50,
+                )
+            )
+        one, other = plan.entries(Sweep.STUCK), plan.entries()
+        seen = [(next(one).job_id, next(other).job_id) for _ in range(850)]
+        assert seen[-1] == ("job-1699", "job-849")
+        assert [due.job_id for due in other][-1] == "job-1699"
