@@ -3,12 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
 from jobctl.domain.retention import Due, Sweep
-from jobctl.errors import ExitCode, RefusedError
+from jobctl.errors import ExitCode, JobctlError, RefusedError
 from jobctl.services.approval_timeouts import ApprovalTimeout
 from jobctl.services.bulk import Bulk, Verb, change_jobs
 from jobctl.services.cleanup_plan import CleanupPlan
@@ -70,7 +71,8 @@ class CleanUp:
 
 
 class CleanupReport(OperationList):
-    """An OperationList of what was due, with counts by action; `left` is what was not got to."""
+    """An OperationList of what was due, with counts by action. `versioned` are the buckets that
+    keep the data of deleted documents as versions."""
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class CleanupReport(OperationList):
         self.objects = 0
         self.started = time.monotonic()
         self.out_of_time = False
+        self.versioned: tuple[str, ...] = ()
         self.when_read: list[Callable[[CleanupReport], None]] = []
 
     def __iter__(self) -> Iterator[Operation]:
@@ -178,6 +181,20 @@ class _Run:
         orphans = Orphans(context, self._jobs, self._documents)
         for several in self._chunks(Sweep.ORPHANS, self._batch or _ENTRIES):
             yield from self._counted(orphans.delete(several))
+        if self.report.objects:
+            self.report.versioned = self._versioned()
+
+    def _versioned(self) -> tuple[str, ...]:
+        """The buckets that keep what was deleted; one that cannot be asked is passed over."""
+        buckets = [self._documents.buckets.documents]
+        if self._request.context.results:
+            buckets.append(self._documents.buckets.results)
+        kept = []
+        for bucket in buckets:
+            with suppress(JobctlError):
+                if self._documents.objects.keeps_versions(bucket):
+                    kept.append(bucket)
+        return tuple(kept)
 
     @property
     def _batch(self) -> int | None:

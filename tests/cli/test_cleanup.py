@@ -94,6 +94,7 @@ def test_the_report_as_json(world: World) -> None:
         "failed": 0,
         "left": 0,
         "objects_deleted": 1,
+        "versioned_buckets": [],
     }
 
 
@@ -179,3 +180,18 @@ def test_a_plan_excludes_other_choices_and_must_exist(world: World) -> None:
     plan = str(world.directory / "none.jsonl")
     assert_refused(world.run("cleanup", "--plan", plan, "--only", "index"), ExitCode.USAGE)
     assert_refused(world.run("cleanup", "--plan", plan), ExitCode.NOT_FOUND)
+
+
+def test_a_bucket_that_keeps_versions_is_told_of(world: World) -> None:
+    _old(world)
+    world.bucket.put_bucket_versioning(
+        Bucket=world.documents, VersioningConfiguration={"Status": "Enabled"}
+    )
+    try:
+        outcome = world.run("cleanup", "--yes", "-o", "tsv")
+    finally:
+        world.bucket.put_bucket_versioning(
+            Bucket=world.documents, VersioningConfiguration={"Status": "Suspended"}
+        )
+    assert outcome.exit_code == 0
+    assert f"bucket {world.documents} keeps their data as versions" in outcome.stderr

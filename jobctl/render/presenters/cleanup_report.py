@@ -22,6 +22,8 @@ def write(report: CleanupReport, style: Style, streams: Streams) -> None:
     if report.halted is not None:
         write_error(report.halted, streams.err, for_machines=style.for_machines)
     note(_summary(report), style, streams)
+    for bucket in report.versioned:
+        note(f"bucket {bucket} keeps their data as versions", style, streams)
 
 
 def _write_items(
@@ -56,6 +58,7 @@ def _counts(report: CleanupReport) -> Document:
         "failed": report.failed,
         "left": report.not_tried,
         "objects_deleted": report.objects,
+        "versioned_buckets": list(report.versioned),
         "seconds": round(report.seconds, 3),
     }
 
