@@ -38,8 +38,8 @@ USUAL_SWEEPS = frozenset(Sweep) - {Sweep.ORPHANS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What is due for a job, and why. `stamp` is its `updated_at` as it is stored; `bucket` and
-    `key` name the object that is an orphan."""
+    """What is due for a job, and why. `stamp` is its `updated_at` as it is stored; `key` is
+    its document's, or with `bucket` the object that is an orphan."""
 
     job_id: str
     sweep: Sweep
@@ -93,6 +93,7 @@ class RetentionPolicy:
             stamp=job.stamp or "",
             last_activity=last,
             reason=reason,
+            key=job.s3_key or "",
         )
 
     def may_concern(self, stored: Stored) -> bool:

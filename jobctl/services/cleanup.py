@@ -160,13 +160,16 @@ class _Run:
 
     def operations(self) -> Iterator[Operation]:
         context = self._request.context
+        expiry = Expiry(context, self._jobs, self._documents)
         verbs: dict[Sweep, Verb] = {
             Sweep.APPROVALS: ApprovalTimeout(context, self._jobs, self._documents),
             Sweep.STUCK: StuckJob(context),
-            Sweep.RETENTION: Expiry(context, self._jobs, self._documents),
+            Sweep.RETENTION: expiry,
         }
         for sweep, verb in verbs.items():
             for several in self._chunks(sweep, _CHUNK):
+                if sweep is Sweep.RETENTION:
+                    expiry.look_for({due.job_id: due.key or None for due in several})
                 bulk = Bulk(
                     ids=[due.job_id for due in several],
                     batch=self._batch,

@@ -34,6 +34,8 @@ class Expiry(Sweeping):
         self._documents = documents
         self._now = context.policy.cutoff
         self._found: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
+        self._claims: Mapping[str, str | None] = {}
+        self._ahead: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
 
     def plan(
         self,
@@ -68,11 +70,29 @@ class Expiry(Sweeping):
         jobs = [plan.job for plan in plans if plan.operation.status == _DELETED]
         if self._context.archive is not None:
             self._context.archive.keep(jobs)
-        claims = {job.id: job.s3_key for job in jobs}
-        self._found = self._documents.find(claims, results=self._context.results)
+        self._found = self._find({job.id: job.s3_key for job in jobs})
         for answer in self._found.values():
             if isinstance(answer, CONCERNS_ALL):
                 raise answer
+
+    def look_for(self, claims: Mapping[str, str | None]) -> None:
+        """Many batches follow: their documents are looked for together, when the first one asks."""
+        self._claims, self._ahead = claims, {}
+
+    def _find(
+        self, claims: Mapping[str, str | None]
+    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
+        if self._claims and not self._ahead:
+            self._ahead = self._documents.find(self._claims, results=self._context.results)
+        known = {
+            job_id: self._ahead[job_id]
+            for job_id, key in claims.items()
+            if job_id in self._ahead and self._claims[job_id] == key
+        }
+        rest = {job_id: key for job_id, key in claims.items() if job_id not in known}
+        if not rest:
+            return known
+        return {**known, **self._documents.find(rest, results=self._context.results)}
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         by_id = {plan.job.id: plan for plan in plans if plan.operation.status == _DELETED}
