@@ -12,6 +12,9 @@ from typing import Any
 from jobctl.domain.redaction import NOTHING_TO_MASK, Redactor
 from jobctl.domain.status import TERMINAL, JobStatus
 
+NOT_A_HASH = "the record is not a hash"
+"""The problem of a record that is none."""
+
 
 class Secret:
     """A value that no repr, log or traceback shows; `reveal` is the one way to it."""

@@ -50,6 +50,11 @@ def document_families(job_id: str) -> tuple[OwnedFamily, ...]:
     return tuple(families)
 
 
+def is_own_document(job_id: str, key: str) -> bool:
+    """Whether *key*, which the job's record names, is one of the job's own."""
+    return any(family.owns(key, s3_key=key) for family in document_families(job_id))
+
+
 def result_families(job_id: str) -> tuple[OwnedFamily, ...]:
     """What a job owns in the results bucket, the older layouts included.
 

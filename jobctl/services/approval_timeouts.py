@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from jobctl.domain.job import Job
 from jobctl.domain.retention import PENDING, Sweep
 from jobctl.domain.status import JobStatus
 from jobctl.services.bulk import Plan, QueuedEntries
 from jobctl.services.documents import Documents
-from jobctl.services.operations import Operation
-from jobctl.services.pending_documents import Ending, PendingDocuments
-from jobctl.services.ports import JobRecord, JobStore, Mutation
-from jobctl.services.sweeps import SweepContext, Sweeping, no_longer_due
+from jobctl.services.operations import Operation, operation_on
+from jobctl.services.pending_documents import Ending, PendingDocuments, denial
+from jobctl.services.ports import JobRecord, JobStore
+from jobctl.services.sweeps import SweepContext, Sweeping
 
 TIMED_OUT_MESSAGE = "Approval timed out"
 
@@ -24,38 +23,32 @@ class ApprovalTimeout(Sweeping):
     action: ClassVar = "time-out"
 
     def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
-        self._context = context
-        endings = {
-            JobStatus.FAILED: ("timed out", "time-out-cleanup"),
-            JobStatus.DENIED: ("denied", "deny-cleanup"),
-        }
+        super().__init__(context)
+        timeout = Ending(
+            status=JobStatus.FAILED, how="timed out", action="time-out-cleanup", author=context
+        )
         self._cleanups = {
-            status: PendingDocuments(
-                Ending(
-                    status=status,
-                    how=how,
-                    action=action,
-                    actor=context.actor,
-                    new_op_id=context.new_op_id,
-                    lease=context.lease,
-                ),
-                jobs,
-                documents,
-            )
-            for status, (how, action) in endings.items()
+            ending.status: PendingDocuments(ending, jobs, documents)
+            for ending in (timeout, denial(context))
         }
 
     def plan(self, record: JobRecord, now: datetime, queued: QueuedEntries) -> Plan:
         job = record.job
-        due = self._context.policy.judge(
-            job, indexed_at=record.indexed_at, deadline=record.deadline
-        )
-        if due is None or due.sweep is not Sweep.APPROVALS:
-            return Plan(job=job, operation=no_longer_due(job, self.action))
+        due = self.still_due(record, Sweep.APPROVALS)
+        if due is None:
+            return self.no_longer_due(job)
         if job.cleanup_state == PENDING:
-            return Plan(job=job, operation=_operation(job, op_id=None), unfinished=True)
-        mutation = self._mutation(job, now, queued, due.reason)
-        return Plan(job=job, mutation=mutation, operation=_operation(job, op_id=mutation.op_id))
+            return Plan(job=job, operation=operation_on(job, self.action), unfinished=True)
+        mutation = self.failing(
+            job,
+            now,
+            why=f"approvals: {due.reason}",
+            message=TIMED_OUT_MESSAGE,
+            entries=queued(job.id),
+            cleanup_state=PENDING,
+        )
+        operation = operation_on(job, self.action, status=JobStatus.FAILED, op_id=mutation.op_id)
+        return Plan(job=job, mutation=mutation, operation=operation)
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         outcomes: dict[str, Operation] = {}
@@ -65,40 +58,3 @@ class ApprovalTimeout(Sweeping):
                 outcomes |= cleanup.complete(own)
                 self.unreachable = self.unreachable or cleanup.unreachable
         return outcomes
-
-    def _mutation(self, job: Job, now: datetime, queued: QueuedEntries, why: str) -> Mutation:
-        return Mutation(
-            job_id=job.id,
-            action=self.action,
-            op_id=self._context.new_op_id(),
-            actor=self._context.actor,
-            at=now,
-            expected_status=job.raw_status or "",
-            expected_stamp=job.stamp or "",
-            lease=self._context.lease.claim,
-            to_status=JobStatus.FAILED,
-            summary=f"approvals: {why}",
-            fields={
-                "status": JobStatus.FAILED.value,
-                "updated_at": now,
-                "completed_at": now,
-                "error_message": TIMED_OUT_MESSAGE,
-                "cleanup_state": PENDING,
-            },
-            removed_fields=("approval_token",) if job.approval_token else (),
-            ttl=self._context.ttl.lifetime(JobStatus.FAILED),
-            closes_approval=True,
-            held_token=job.approval_token,
-            drop_queue_entries=queued(job.id),
-        )
-
-
-def _operation(job: Job, *, op_id: str | None) -> Operation:
-    return Operation(
-        id=job.id,
-        action="time-out",
-        changed=op_id is not None,
-        previous_status=job.shown_status,
-        status=JobStatus.FAILED.value if op_id else job.shown_status,
-        op_id=op_id,
-    )

@@ -1,6 +1,6 @@
 """`approve`: lets jobs that await a decision go on to the workers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from jobctl.services.approval_window import processing_entry
 from jobctl.services.bulk import Bulk, Plan, QueuedEntries, Verb, change_jobs
 from jobctl.services.decisions import Deciding, already_decided, is_approved
 from jobctl.services.documents import Documents
-from jobctl.services.operations import Operation, OperationList
+from jobctl.services.operations import OperationList, operation_on, require_status
 from jobctl.services.ports import JobRecord, JobStore, Mutation
 
 # Where an approved job may be. One that failed or was cancelled since is not what was asked for.
@@ -51,8 +51,10 @@ class _Approval(Verb):
     def plan(self, record: JobRecord, now: datetime, queued: QueuedEntries) -> Plan:
         job, deciding = record.job, self._request.deciding
         if job.status in _AFTER_APPROVAL and is_approved(job):
-            return Plan(job=job, operation=_operation(job, op_id=None))
-        deciding.check_expected(job)
+            return Plan(
+                job=job, operation=operation_on(job, self.action, notes=("approved already",))
+            )
+        require_status(job, deciding.expect_status)
         if job.status is not JobStatus.AWAITING_APPROVAL:
             raise already_decided(job, "approved")
         deciding.check(job, now)
@@ -62,9 +64,14 @@ class _Approval(Verb):
             if mutation.push_processing
             else "recorded only: nothing starts it"
         )
-        return Plan(
-            job=job, mutation=mutation, operation=_operation(job, op_id=mutation.op_id, note=note)
+        operation = operation_on(
+            job,
+            self.action,
+            status=JobStatus.PROCESSING_QUEUED,
+            op_id=mutation.op_id,
+            notes=(note,),
         )
+        return Plan(job=job, mutation=mutation, operation=operation)
 
     def verify(self, job: Job) -> None:
         self._documents.require(job)
@@ -72,15 +79,11 @@ class _Approval(Verb):
     def _mutation(self, job: Job, now: datetime, queued: QueuedEntries) -> Mutation:
         deciding = self._request.deciding
         entry = processing_entry(job.id, job.s3_key or "", now)
-        return Mutation(
-            job_id=job.id,
-            action=self.action,
-            op_id=deciding.new_op_id(),
-            actor=deciding.actor,
-            at=now,
-            expected_status=job.raw_status or "",
+        return replace(
+            deciding.change_of(
+                job, now, self.action, reason=deciding.reason, ends_approval=queued(job.id)
+            ),
             to_status=JobStatus.PROCESSING_QUEUED,
-            reason=job.redactor.text(deciding.reason),
             summary=job.redactor.text(deciding.summary),
             fields={
                 "status": JobStatus.PROCESSING_QUEUED.value,
@@ -88,22 +91,6 @@ class _Approval(Verb):
                 "approved_at": now,
                 "approval_decision": deciding.record("approved", now),
             },
-            removed_fields=("approval_token",) if job.approval_token else (),
             ttl=self._request.ttl.lifetime(JobStatus.PROCESSING_QUEUED),
-            closes_approval=True,
-            held_token=job.approval_token,
             push_processing=entry if self._request.pushes_to_queue else None,
-            drop_queue_entries=queued(job.id),
         )
-
-
-def _operation(job: Job, *, op_id: str | None, note: str = "approved already") -> Operation:
-    return Operation(
-        id=job.id,
-        action="approve",
-        changed=op_id is not None,
-        previous_status=job.shown_status,
-        status=JobStatus.PROCESSING_QUEUED.value if op_id else job.shown_status,
-        op_id=op_id,
-        notes=(note,),
-    )

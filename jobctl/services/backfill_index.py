@@ -6,12 +6,13 @@ time that its record has.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
 from jobctl.domain.moments import parse_timestamp
 from jobctl.errors import ExitCode
+from jobctl.services.authors import Author
 from jobctl.services.ports import JobStore, Mutation
 
 Mode = Literal["repair", "check", "rebuild"]
@@ -48,9 +49,6 @@ class Checkpoint:
 
 
 class IndexRepair(Protocol):
-    def now(self) -> datetime:
-        """By the store's clock."""
-
     def size(self) -> int:
         """How many members the index has."""
 
@@ -84,13 +82,11 @@ class IndexRepair(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackfillIndex:
+class BackfillIndex(Author):
     """`pace` is called with the number of records after each batch; it may wait, show progress,
     or raise. `interrupted` ends the work between two batches."""
 
     mode: Mode
-    actor: str
-    new_op_id: Callable[[], str]
     prune: bool = False
     restart: bool = False
     pace: Callable[[int], None] = lambda _: None
@@ -129,23 +125,24 @@ class IndexReport:
 
 def backfill_index(request: BackfillIndex, *, index: IndexRepair, jobs: JobStore) -> IndexReport:
     """Mend the index, or only compare (`check`). Interrupted, the next run goes on from there."""
-    run = _Run(request, index)
+    run = _Run(request, index, jobs)
     report = run.do()
     if request.mode != "check" and (report.missing or report.behind or report.pruned):
-        jobs.apply(_record(request, index.now(), report))
+        jobs.apply(_record(request, jobs.read([]).now, report))
     return report
 
 
 class _Run:
-    def __init__(self, request: BackfillIndex, index: IndexRepair) -> None:
+    def __init__(self, request: BackfillIndex, index: IndexRepair, jobs: JobStore) -> None:
         self._request = request
         self._index = index
+        self._jobs = jobs
         self._report = IndexReport(mode=request.mode)
         self._incarnation = index.incarnation()
 
     def do(self) -> IndexReport:
         report, rebuilds = self._report, self._request.mode == "rebuild"
-        started = self._index.now() - _CLOCKS_APART
+        started = self._jobs.read([]).now - _CLOCKS_APART
         if rebuilds:
             self._index.begin_rebuilding()
         for ids in self._batches(0 if rebuilds else self._resumed_cursor()):
@@ -259,13 +256,8 @@ def _score(one: Indexed) -> float | None:
 
 
 def _record(request: BackfillIndex, now: datetime, report: IndexReport) -> Mutation:
-    return Mutation(
-        job_id="-",
-        action="backfill-index",
-        op_id=request.new_op_id(),
-        actor=request.actor,
-        at=now,
-        expected_status=None,
+    return replace(
+        request.record_of("-", now, "backfill-index"),
         summary=f"{report.mode}: {report.scanned} records, {report.missing} added, "
         f"{report.behind} raised, {report.pruned} pruned",
         only_recorded=True,

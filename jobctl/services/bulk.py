@@ -11,16 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from jobctl.domain.job import Job
+from jobctl.domain.job import NOT_A_HASH, Job
 from jobctl.errors import (
     ChangedMeanwhileError,
     ExitCode,
     HeldError,
     JobctlError,
-    NotFoundError,
     UnavailableError,
 )
-from jobctl.services.operations import Operation, OperationList, failed_operation, unique
+from jobctl.services.operations import (
+    Operation,
+    OperationList,
+    failed_operation,
+    no_such_job,
+    unique,
+)
 from jobctl.services.parallel import CONCERNS_ALL, in_parallel
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
 
@@ -76,9 +81,7 @@ class Verb(ABC):
 
     def absent(self, job_id: str) -> Operation:
         """What it comes to that there is no such job."""
-        raise NotFoundError(
-            f"no job {job_id}", hint="changing a job needs its full id", job_id=job_id
-        )
+        raise no_such_job(job_id)
 
     def verify(self, job: Job) -> None:  # noqa: B027 - most verbs have nothing to ask
         """Raise unless what is outside of Redis permits the change. Called from several threads."""
@@ -93,13 +96,17 @@ class Verb(ABC):
 
 def change_jobs(verb: Verb, bulk: Bulk, *, jobs: JobStore) -> OperationList:
     """The work is done while the list is read."""
-    ids = unique(bulk.ids)
     return OperationList(
-        _Run(verb, bulk, jobs, ids).operations(),
-        requested=len(ids),
+        operations_on_jobs(verb, bulk, jobs=jobs),
+        requested=len(unique(bulk.ids)),
         dry_run=bulk.dry_run,
         interrupted=bulk.interrupted,
     )
+
+
+def operations_on_jobs(verb: Verb, bulk: Bulk, *, jobs: JobStore) -> Iterator[Operation]:
+    """As change_jobs, one after another; what ends the work is raised."""
+    return _Run(verb, bulk, jobs, unique(bulk.ids)).operations()
 
 
 class _Run:
@@ -172,7 +179,7 @@ class _Run:
         reading = self._jobs.read(ids)
         plans = {}
         for job_id, record in zip(ids, reading.records, strict=True):
-            if record is not None and record.job.raw_status is None and _is_no_hash(record.job):
+            if record is not None and NOT_A_HASH in record.job.problems:
                 outcomes[job_id] = self._failed(record.job, _no_hash(job_id))
                 continue
             try:
@@ -239,10 +246,6 @@ class _Run:
 
     def _failed(self, job: Job, error: JobctlError) -> Operation:
         return failed_operation(job.id, self._verb.action, error, status=job.shown_status)
-
-
-def _is_no_hash(job: Job) -> bool:
-    return "the record is not a hash" in job.problems
 
 
 def _no_hash(job_id: str) -> JobctlError:

@@ -3,15 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
 from jobctl.domain.retention import Due, Sweep
-from jobctl.errors import ExitCode, JobctlError, RefusedError
+from jobctl.errors import ExitCode, RefusedError
 from jobctl.services.approval_timeouts import ApprovalTimeout
-from jobctl.services.bulk import Bulk, Verb, change_jobs
+from jobctl.services.bulk import Bulk, Verb, operations_on_jobs
 from jobctl.services.cleanup_plan import CleanupPlan
 from jobctl.services.documents import Documents
 from jobctl.services.expired_entries import ExpiredEntries
@@ -116,12 +115,12 @@ def preview(plan: CleanupPlan) -> CleanupReport:
     return CleanupReport(map(_planned, plan.entries()), plan=plan, dry_run=True)
 
 
-_ACTIONS = {
-    Sweep.APPROVALS: "time-out",
-    Sweep.STUCK: "fail-stuck",
-    Sweep.RETENTION: "delete",
-    Sweep.INDEX: "prune",
-    Sweep.ORPHANS: "delete-orphan",
+_ACTIONS: dict[Sweep, str] = {
+    Sweep.APPROVALS: ApprovalTimeout.action,
+    Sweep.STUCK: StuckJob.action,
+    Sweep.RETENTION: Expiry.action,
+    Sweep.INDEX: ExpiredEntries.action,
+    Sweep.ORPHANS: Orphans.action,
 }
 
 
@@ -176,7 +175,7 @@ class _Run:
                     interrupted=self._stopped,
                     checkpoint=self._checkpoint,
                 )
-                yield from self._counted(self._all(change_jobs(verb, bulk, jobs=self._jobs)))
+                yield from self._counted(operations_on_jobs(verb, bulk, jobs=self._jobs))
         expired = ExpiredEntries(context, self._jobs, self._documents)
         for several in self._chunks(Sweep.INDEX, self._batch or _ENTRIES):
             ids = [due.job_id for due in several]
@@ -185,30 +184,15 @@ class _Run:
         for several in self._chunks(Sweep.ORPHANS, self._batch or _ENTRIES):
             yield from self._counted(orphans.delete(several))
         if self.report.objects:
-            self.report.versioned = self._versioned()
-
-    def _versioned(self) -> tuple[str, ...]:
-        """The buckets that keep what was deleted; one that cannot be asked is passed over."""
-        buckets = [self._documents.buckets.documents]
-        if self._request.context.results:
-            buckets.append(self._documents.buckets.results)
-        kept = []
-        for bucket in buckets:
-            with suppress(JobctlError):
-                if self._documents.objects.keeps_versions(bucket):
-                    kept.append(bucket)
-        return tuple(kept)
+            buckets = self._documents.buckets
+            asked = (buckets.documents, *([buckets.results] if context.results else ()))
+            self.report.versioned = self._documents.keeping_versions(asked)
 
     @property
     def _batch(self) -> int | None:
         """What is done at once is not more than the rate has for a second."""
         rate = self._request.pace.rate
         return max(1, int(rate)) if rate else None
-
-    def _all(self, operations: OperationList) -> Iterator[Operation]:
-        yield from operations
-        if operations.halted is not None:
-            raise operations.halted
 
     def _counted(self, operations: Iterator[Operation]) -> Iterator[Operation]:
         for operation in operations:

@@ -44,14 +44,13 @@ class CleanupPlan:
         self.header = header
         self._lines = lines
         self.counts: Counter[Sweep] = Counter()
-        self.statuses: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self.counts.total()
 
     def add(self, due: Due) -> None:
         self._lines.write(_line(due))
-        self._count(due)
+        self.counts[due.sweep] += 1
 
     def entries(self, sweep: Sweep | None = None) -> Iterator[Due]:
         """In the order in which they were found; of one sweep, or all."""
@@ -88,10 +87,6 @@ class CleanupPlan:
         self._lines.seek(0)
         for text in self._lines:
             file.write(text)
-
-    def _count(self, due: Due) -> None:
-        self.counts[due.sweep] += 1
-        self.statuses[due.status] += 1
 
 
 def read_plan(source: Iterable[str], *, namespace: str, lines: IO[str]) -> CleanupPlan:

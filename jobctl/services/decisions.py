@@ -1,6 +1,5 @@
 """What approving and denying have in common: who may decide, on what, and what is recorded."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +7,7 @@ from jobctl.domain.job import Decision, Job, Secret
 from jobctl.domain.moments import format_duration, format_rfc3339, format_stored
 from jobctl.domain.status import JobStatus
 from jobctl.errors import ConflictError, RefusedError
+from jobctl.services.authors import Author
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Reviewer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deciding:
+class Deciding(Author):
     """`token`, where given, must be the job's approval token at the moment of the decision.
 
     `different_from_creator` refuses a decision by who made the job or owns it.
@@ -27,8 +27,6 @@ class Deciding:
 
     reason: str
     reviewer: Reviewer
-    actor: str
-    new_op_id: Callable[[], str]
     different_from_creator: bool = False
     expect_status: JobStatus | None = None
     token: Secret | None = None
@@ -40,14 +38,6 @@ class Deciding:
         check_deadline(job, now)
         if self.different_from_creator:
             self._check_creator(job)
-
-    def check_expected(self, job: Job) -> None:
-        if self.expect_status not in (None, job.status):
-            raise ConflictError(
-                f"job {job.id} is {job.shown_status}, not {self.expect_status}",
-                hint="look at its status, then decide again",
-                job_id=job.id,
-            )
 
     def record(self, decision: str, now: datetime) -> dict[str, str]:
         """The decision as the services store it."""

@@ -5,7 +5,7 @@ while S3 does not answer, the same command finishes it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -15,8 +15,8 @@ from jobctl.domain.status import JobStatus, TtlPolicy
 from jobctl.services.bulk import Bulk, Plan, QueuedEntries, Verb, change_jobs
 from jobctl.services.decisions import Deciding, already_decided
 from jobctl.services.documents import Documents
-from jobctl.services.operations import Operation, OperationList
-from jobctl.services.pending_documents import Ending, PendingDocuments
+from jobctl.services.operations import Operation, OperationList, operation_on, require_status
+from jobctl.services.pending_documents import PendingDocuments, denial
 from jobctl.services.ports import JobRecord, JobStore, Mutation
 
 
@@ -38,13 +38,7 @@ class _Denial(Verb):
     def __init__(self, request: DenyJobs, jobs: JobStore, documents: Documents) -> None:
         self._request = request
         self._cleanup = PendingDocuments(
-            Ending(
-                status=JobStatus.DENIED,
-                how="denied",
-                action="deny-cleanup",
-                actor=request.deciding.actor,
-                new_op_id=request.deciding.new_op_id,
-            ),
+            denial(request.deciding),
             jobs,
             documents,
         )
@@ -53,25 +47,23 @@ class _Denial(Verb):
         job, deciding = record.job, self._request.deciding
         if job.status is JobStatus.DENIED:
             unfinished = job.cleanup_state == PENDING
-            return Plan(job=job, unfinished=unfinished, operation=_operation(job, op_id=None))
-        deciding.check_expected(job)
+            operation = operation_on(job, self.action, notes=("denied already",))
+            return Plan(job=job, unfinished=unfinished, operation=operation)
+        require_status(job, deciding.expect_status)
         if job.status is not JobStatus.AWAITING_APPROVAL:
             raise already_decided(job, "denied")
         deciding.check(job, now)
         mutation = self._mutation(job, now, queued)
-        return Plan(job=job, mutation=mutation, operation=_operation(job, op_id=mutation.op_id))
+        operation = operation_on(job, self.action, status=JobStatus.DENIED, op_id=mutation.op_id)
+        return Plan(job=job, mutation=mutation, operation=operation)
 
     def _mutation(self, job: Job, now: datetime, queued: QueuedEntries) -> Mutation:
         deciding = self._request.deciding
-        return Mutation(
-            job_id=job.id,
-            action=self.action,
-            op_id=deciding.new_op_id(),
-            actor=deciding.actor,
-            at=now,
-            expected_status=job.raw_status or "",
+        return replace(
+            deciding.change_of(
+                job, now, self.action, reason=deciding.reason, ends_approval=queued(job.id)
+            ),
             to_status=JobStatus.DENIED,
-            reason=job.redactor.text(deciding.reason),
             summary=job.redactor.text(deciding.summary),
             fields={
                 "status": JobStatus.DENIED.value,
@@ -80,26 +72,10 @@ class _Denial(Verb):
                 "denial_decision": deciding.record("denied", now),
                 "cleanup_state": PENDING,
             },
-            removed_fields=("approval_token",) if job.approval_token else (),
             ttl=self._request.ttl.lifetime(JobStatus.DENIED),
-            closes_approval=True,
-            held_token=job.approval_token,
-            drop_queue_entries=queued(job.id),
         )
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         outcomes = self._cleanup.complete(plans)
         self.unreachable = self._cleanup.unreachable
         return outcomes
-
-
-def _operation(job: Job, *, op_id: str | None) -> Operation:
-    return Operation(
-        id=job.id,
-        action="deny",
-        changed=op_id is not None,
-        previous_status=job.shown_status,
-        status=JobStatus.DENIED.value,
-        op_id=op_id,
-        notes=() if op_id else ("denied already",),
-    )

@@ -1,6 +1,7 @@
 """A job's objects: finding exactly its own, and deleting them with every key accounted for."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from jobctl.domain.job import Job
@@ -8,6 +9,7 @@ from jobctl.domain.ownership import (
     OwnedFamily,
     document_families,
     document_owners,
+    is_own_document,
     result_families,
     result_owners,
 )
@@ -103,11 +105,10 @@ class Documents:
                 job_id=job.id,
             )
 
-    def remove(
-        self, claims: Mapping[str, str | None], *, results: bool = False
-    ) -> Mapping[str, int | JobctlError]:
-        """How many objects of each id were deleted, or why some are left; *claims* as in `find`."""
-        return self.delete_found(self.find(claims, results=results))
+    def remove(self, claims: Mapping[str, str | None]) -> Mapping[str, int | JobctlError]:
+        """How many documents of each id were deleted, or why some are left; *claims* as in
+        `find`."""
+        return self.delete_found(self.find(claims))
 
     def delete_found(
         self, found: Mapping[str, Sequence[tuple[str, str]] | JobctlError]
@@ -149,26 +150,30 @@ class Documents:
         (bucket, key), why = left[0]
         if isinstance(why, JobctlError):
             return why
-        objects = [one for _, one in left if isinstance(one, UndeletedObject)]
-        return undeleted(self.objects.locate(bucket, key), objects, total, job_id)
+        return PartlyDoneError(
+            f"job {job_id}: {len(left)} of {counted(total, 'object')} could not be deleted, the "
+            f"first is {self.objects.locate(bucket, key)} ({why.code})",
+            hint="remove the cause, then run the same command again",
+            job_id=job_id,
+        )
 
     def left_behind(self, job: Job) -> tuple[str, ...]:
         """A note where the document was registered by its key: it is not the job's to delete."""
-        if job.s3_key is None or any(
-            family.owns(job.s3_key, s3_key=job.s3_key) for family in document_families(job.id)
-        ):
+        if job.s3_key is None or is_own_document(job.id, job.s3_key):
             return ()
         place = self.objects.locate(self.buckets.documents, job.s3_key)
         return (f"{place} was registered, not uploaded: it stays",)
 
+    def keeping_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
+        """Those of *buckets* that keep what was deleted; one that cannot be asked is passed over:
+        its documents are gone, which is what was asked for."""
+        kept = []
+        for bucket in buckets:
+            with suppress(JobctlError):
+                if self.objects.keeps_versions(bucket):
+                    kept.append(bucket)
+        return tuple(kept)
 
-def undeleted(
-    place: str, left: Sequence[UndeletedObject], total: int, job_id: str
-) -> PartlyDoneError:
-    """*place* is where the first of *left* is."""
-    return PartlyDoneError(
-        f"job {job_id}: {len(left)} of {counted(total, 'object')} could not be deleted, the first "
-        f"is {place} ({left[0].code})",
-        hint="remove the cause, then run the same command again",
-        job_id=job_id,
-    )
+    def notes_on_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
+        kept = self.keeping_versions(buckets)
+        return tuple(f"bucket {bucket} keeps their data as versions" for bucket in kept)

@@ -13,14 +13,15 @@ from jobctl.domain.job import Job
 from jobctl.domain.retention import DELETING, Sweep
 from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
 from jobctl.services.bulk import Plan, QueuedEntries
+from jobctl.services.delete import deletion_intent
 from jobctl.services.documents import Documents
-from jobctl.services.operations import Operation, counted, failed_operation
+from jobctl.services.operations import Operation, counted, failed_operation, operation_on
 from jobctl.services.parallel import CONCERNS_ALL
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
-from jobctl.services.sweeps import SweepContext, Sweeping, no_longer_due
+from jobctl.services.sweeps import SweepContext, Sweeping
 
-# A record that expires between its intent and its deletion would leave no record of the latter.
 _DELETED = "deleted"
+# A record that expires between its intent and its deletion would leave no record of the latter.
 _LONG_ENOUGH = timedelta(days=7)
 
 
@@ -29,7 +30,7 @@ class Expiry(Sweeping):
     batch: ClassVar = 1_000
 
     def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
-        self._context = context
+        super().__init__(context)
         self._jobs = jobs
         self._documents = documents
         self._now = context.policy.cutoff
@@ -44,32 +45,33 @@ class Expiry(Sweeping):
         queued: QueuedEntries,  # noqa: ARG002 - the queues are read once for the whole batch
     ) -> Plan:
         job = record.job
-        due = self._context.policy.judge(
-            job, indexed_at=record.indexed_at, deadline=record.deadline
-        )
-        if due is None or due.sweep is not Sweep.RETENTION:
-            return Plan(job=job, operation=no_longer_due(job, self.action))
-        operation = Operation(
-            id=job.id,
-            action=self.action,
-            changed=True,
-            previous_status=job.shown_status,
-            status=_DELETED,
-            notes=(due.reason,),
-        )
+        due = self.still_due(record, Sweep.RETENTION)
+        if due is None:
+            return self.no_longer_due(job)
         self._now = now
         if job.cleanup_state == DELETING and _is_revived(job):
-            return Plan(job=job, operation=_let_go(job), mutation=self._pardon(job, now))
-        if job.cleanup_state == DELETING:
-            return Plan(job=job, operation=operation, unfinished=True)
-        return Plan(job=job, operation=operation, mutation=self._intent(job, now, due.reason))
+            return self._let_go(job, now)
+        unfinished = job.cleanup_state == DELETING
+        return Plan(
+            job=job,
+            operation=Operation(
+                id=job.id,
+                action=self.action,
+                changed=True,
+                previous_status=job.shown_status,
+                status=_DELETED,
+                notes=(due.reason,),
+            ),
+            mutation=None if unfinished else self._intent(job, now, due.reason),
+            unfinished=unfinished,
+        )
 
     def prepare(self, plans: Sequence[Plan]) -> None:
         """Find the documents before anything is marked: a bucket that does not answer changes
         nothing."""
         jobs = [plan.job for plan in plans if plan.operation.status == _DELETED]
-        if self._context.archive is not None:
-            self._context.archive.keep(jobs)
+        if self.context.archive is not None:
+            self.context.archive.keep(jobs)
         self._found = self._find({job.id: job.s3_key for job in jobs})
         for answer in self._found.values():
             if isinstance(answer, CONCERNS_ALL):
@@ -83,7 +85,7 @@ class Expiry(Sweeping):
         self, claims: Mapping[str, str | None]
     ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
         if self._claims and not self._ahead:
-            self._ahead = self._documents.find(self._claims, results=self._context.results)
+            self._ahead = self._documents.find(self._claims, results=self.context.results)
         known = {
             job_id: self._ahead[job_id]
             for job_id, key in claims.items()
@@ -92,7 +94,7 @@ class Expiry(Sweeping):
         rest = {job_id: key for job_id, key in claims.items() if job_id not in known}
         if not rest:
             return known
-        return {**known, **self._documents.find(rest, results=self._context.results)}
+        return {**known, **self._documents.find(rest, results=self.context.results)}
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         by_id = {plan.job.id: plan for plan in plans if plan.operation.status == _DELETED}
@@ -117,7 +119,7 @@ class Expiry(Sweeping):
     def _remove_documents(
         self, plans: Mapping[str, Plan]
     ) -> tuple[Mapping[str, Operation], Mapping[str, int | JobctlError]]:
-        self._context.lease.renew()
+        self.context.lease.renew()
         revived = self._revived(plans)
         left = {job_id: self._found[job_id] for job_id in plans if job_id not in revived}
         return revived, self._documents.delete_found(left)
@@ -162,20 +164,11 @@ class Expiry(Sweeping):
         }
 
     def _removal(self, job: Job, count: int, queued: Sequence[QueueEntry]) -> Mutation:
-        return Mutation(
-            job_id=job.id,
-            action="delete",
-            op_id=self._context.new_op_id(),
-            actor=self._context.actor,
-            at=self._now,
-            expected_status=job.raw_status or "",
+        return replace(
+            self.context.change_of(job, self._now, self.action, ends_approval=queued),
             expected_stamp=job.stamp or "",
             expected_cleanup=DELETING,
-            lease=self._context.lease.claim,
             summary=f"{counted(count, 'object')} deleted",
-            held_token=job.approval_token,
-            closes_approval=True,
-            drop_queue_entries=queued,
             delete=True,
         )
 
@@ -188,56 +181,30 @@ class Expiry(Sweeping):
         return replace(plan.operation, op_id=applied.op_id, notes=notes, objects=count)
 
     def _intent(self, job: Job, now: datetime, why: str) -> Mutation:
-        return Mutation(
-            job_id=job.id,
-            action="delete-intent",
-            op_id=self._context.new_op_id(),
-            actor=self._context.actor,
-            at=now,
-            expected_status=job.raw_status or "",
-            expected_stamp=job.stamp or "",
-            lease=self._context.lease.claim,
-            to_status=job.status,
-            summary=f"retention: {why}",
-            fields={"cleanup_state": DELETING, "cleanup_stamp": job.stamp or ""},
-            ttl=_LONG_ENOUGH,
-            keeps_place=True,
+        return replace(
+            deletion_intent(self.context, job, now), summary=f"retention: {why}", ttl=_LONG_ENOUGH
         )
 
-    def _pardon(self, job: Job, now: datetime) -> Mutation:
+    def _let_go(self, job: Job, now: datetime) -> Plan:
         """Take the mark off a job that somebody has revived behind it."""
-        return Mutation(
-            job_id=job.id,
-            action="delete-abandon",
-            op_id=self._context.new_op_id(),
-            actor=self._context.actor,
-            at=now,
-            expected_status=job.raw_status or "",
+        mutation = replace(
+            self.context.change_of(job, now, "delete-abandon"),
             expected_stamp=job.stamp or "",
             expected_cleanup=DELETING,
-            lease=self._context.lease.claim,
             to_status=job.status,
             summary="changed since its deletion was begun",
             removed_fields=("cleanup_state", "cleanup_stamp"),
             keeps_place=True,
         )
+        note = "has changed since its deletion was begun: it is let go"
+        operation = operation_on(job, mutation.action, op_id=mutation.op_id, notes=(note,))
+        return Plan(job=job, operation=operation, mutation=mutation)
 
 
 def _is_revived(job: Job) -> bool:
     """Some workers write the status and no time of change."""
     moved = job.cleanup_stamp is not None and job.cleanup_stamp != (job.stamp or "")
     return moved or not job.is_terminal
-
-
-def _let_go(job: Job) -> Operation:
-    return Operation(
-        id=job.id,
-        action="delete-abandon",
-        changed=True,
-        previous_status=job.shown_status,
-        status=job.shown_status,
-        notes=("has changed since its deletion was begun: it is let go",),
-    )
 
 
 def _begun(plan: Plan, error: JobctlError) -> Operation:

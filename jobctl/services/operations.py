@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jobctl.domain.job import Job
-from jobctl.errors import ExitCode, JobctlError, OutcomeUnknownError
+from jobctl.domain.status import JobStatus
+from jobctl.errors import (
+    ConflictError,
+    ExitCode,
+    JobctlError,
+    NotFoundError,
+    OutcomeUnknownError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,56 @@ class CreatedJob:
     document: str
     op_id: str | None = None
     off_terminal: ClassVar = "id"  # a script wants the bare id
+
+
+def operation_on(
+    job: Job,
+    action: str,
+    *,
+    status: str | None = None,
+    op_id: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> Operation:
+    """What is done to *job*, which is *status* then; without an operation id it is unchanged."""
+    return Operation(
+        id=job.id,
+        action=action,
+        changed=op_id is not None,
+        previous_status=job.shown_status,
+        status=status or job.shown_status,
+        op_id=op_id,
+        notes=notes,
+    )
+
+
+def without_job(
+    job_id: str, action: str, note: str, *, op_id: str | None = None, objects: int = 0
+) -> Operation:
+    """As operation_on, where there is no such job (any more)."""
+    return Operation(
+        id=job_id,
+        action=action,
+        changed=op_id is not None,
+        previous_status=None,
+        status=None,
+        op_id=op_id,
+        notes=(note,),
+        objects=objects,
+    )
+
+
+def require_status(job: Job, expected: JobStatus | None) -> None:
+    """ConflictError unless *job* is as somebody expects it; None expects nothing."""
+    if expected not in (None, job.status):
+        raise ConflictError(
+            f"job {job.id} is {job.shown_status}, not {expected}",
+            hint="look at its status, then decide again",
+            job_id=job.id,
+        )
+
+
+def no_such_job(job_id: str) -> NotFoundError:
+    return NotFoundError(f"no job {job_id}", hint="changing a job needs its full id", job_id=job_id)
 
 
 def failed_operation(

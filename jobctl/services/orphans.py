@@ -6,24 +6,25 @@ what has another name may be anybody's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from math import inf
+from typing import ClassVar
 
 from jobctl.domain.identifiers import is_uuid
 from jobctl.domain.moments import format_duration
-from jobctl.domain.ownership import document_families, document_owners, result_owners
+from jobctl.domain.ownership import document_owners, is_own_document, result_owners
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
-from jobctl.errors import JobctlError, LockedError, PartlyDoneError
+from jobctl.errors import JobctlError, PartlyDoneError
 from jobctl.services.documents import Documents
 from jobctl.services.object_store import StoredObject
-from jobctl.services.operations import Operation, counted, failed_operation
-from jobctl.services.ports import JobStore, Mutation
-from jobctl.services.sweeps import SweepContext
+from jobctl.services.operations import Operation, counted, failed_operation, without_job
+from jobctl.services.ports import JobStore
+from jobctl.services.sweeps import SweepContext, record_all
 
 _PAGE = 1_000
 _CLOSER_LOOK = 100
-_ACTION = "delete-orphan"
 _Found = tuple[str, StoredObject, tuple[str, ...]]
 
 
@@ -58,7 +59,7 @@ def _claimed(jobs: JobStore) -> frozenset[str]:
         key
         for page in jobs.document_keys()
         for job_id, key in page
-        if not any(family.owns(key, s3_key=key) for family in document_families(job_id))
+        if not is_own_document(job_id, key)
     )
 
 
@@ -97,6 +98,8 @@ def shown_key(key: str, owner: str) -> str:
 
 
 class Orphans:
+    action: ClassVar = "delete-orphan"
+
     def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
         self._context = context
         self._jobs = jobs
@@ -115,8 +118,7 @@ class Orphans:
         removed = self._documents.delete_found(found)
         done = self._record_done(removed)
         for one in orphans:
-            of_its_job = done.get(one.job_id) if one in free else None
-            yield self._outcome(one, intents.get(one.job_id), of_its_job)
+            yield self._outcome(one, intents.get(one.job_id), done.get(one.job_id))
 
     @cached_property
     def _claimed(self) -> frozenset[str]:
@@ -132,7 +134,7 @@ class Orphans:
         for count in sorted({one for one in removed.values() if isinstance(one, int)}):
             ids = [job_id for job_id, one in removed.items() if one == count]
             try:
-                answers = self._record(ids, _ACTION, f"{counted(count, 'object')} deleted")
+                answers = self._record(ids, self.action, f"{counted(count, 'object')} deleted")
             except JobctlError as error:
                 answers = dict.fromkeys(ids, error)
             outcomes |= {
@@ -148,44 +150,15 @@ class Orphans:
 
     def _record(
         self, ids: Sequence[str], action: str, summary: str
-    ) -> dict[str, JobctlError | None]:
-        """Why it could not be recorded for some of *ids*, None for the others."""
-        mutations = [
-            Mutation(
-                job_id=job_id,
-                action=action,
-                op_id=self._context.new_op_id(),
-                actor=self._context.actor,
-                at=self._context.policy.cutoff,
-                expected_status=None,
-                lease=self._context.lease.claim,
-                summary=summary,
-                only_recorded=True,
-            )
-            for job_id in ids
-        ]
-        outcomes: dict[str, JobctlError | None] = {}
-        answers = self._jobs.apply_all(mutations) if mutations else ()
-        for mutation, answer in zip(mutations, answers, strict=True):
-            if isinstance(answer, LockedError):
-                raise answer
-            outcomes[mutation.job_id] = answer if isinstance(answer, JobctlError) else None
-        return outcomes
+    ) -> Mapping[str, JobctlError | None]:
+        return record_all(self._context, ids, action, summary, jobs=self._jobs)
 
     def _outcome(
         self, due: Due, refused: JobctlError | None, removed: int | JobctlError | None
     ) -> Operation:
-        error = refused or (removed if isinstance(removed, JobctlError) else None)
-        claimed = due.key in self._claimed
-        if error is not None and not claimed:
-            return failed_operation(due.job_id, _ACTION, error)
-        changed = removed is not None and not claimed
-        return Operation(
-            id=due.job_id,
-            action=_ACTION,
-            changed=changed,
-            previous_status=None,
-            status=None,
-            notes=(due.reason if changed else "it belongs to a job now",),
-            objects=int(changed),
-        )
+        outcome = refused or removed
+        if due.key in self._claimed or outcome is None:
+            return without_job(due.job_id, self.action, "it belongs to a job now")
+        if isinstance(outcome, JobctlError):
+            return failed_operation(due.job_id, self.action, outcome)
+        return replace(without_job(due.job_id, self.action, due.reason, objects=1), changed=True)

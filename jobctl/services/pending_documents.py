@@ -4,13 +4,12 @@ The decision comes first and marks the job: killed anywhere, or while the object
 answer, whoever comes next finishes it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from jobctl.domain.job import Job
-from jobctl.domain.moments import EARLIEST
 from jobctl.domain.retention import PENDING
 from jobctl.domain.status import JobStatus, parse_status
 from jobctl.errors import (
@@ -19,23 +18,28 @@ from jobctl.errors import (
     JobctlError,
     PartlyDoneError,
 )
+from jobctl.services.authors import Author
 from jobctl.services.bulk import Plan
 from jobctl.services.documents import Documents
 from jobctl.services.operations import Operation, counted
 from jobctl.services.parallel import CONCERNS_ALL
-from jobctl.services.ports import Applied, JobStore, Lease, Mutation
+from jobctl.services.ports import Applied, JobStore, Mutation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the jobs have ended: their status, a word for it, and the audit record's action."""
+    """How the jobs have ended: their status, a word for it, the audit record's action and its
+    author."""
 
     status: JobStatus
     how: str
     action: str
-    actor: str
-    new_op_id: Callable[[], str]
-    lease: Lease | None = None
+    author: Author
+
+
+def denial(author: Author) -> Ending:
+    """Denied by `deny`, or finished later by `cleanup`."""
+    return Ending(status=JobStatus.DENIED, how="denied", action="deny-cleanup", author=author)
 
 
 class PendingDocuments:
@@ -51,8 +55,8 @@ class PendingDocuments:
         """What the operations of *plans* come to, by job id."""
         by_id = {plan.job.id: plan for plan in plans}
         try:
-            if self._ending.lease is not None:
-                self._ending.lease.renew()
+            if self._ending.author.lease is not None:
+                self._ending.author.lease.renew()
             reading = self._jobs.read([*by_id])
         except JobctlError as error:
             self.unreachable = error
@@ -87,7 +91,7 @@ class PendingDocuments:
                 outcomes[job_id] = self._told(plan, answer)
                 finished[job_id] = self._finished(ended[job_id], now, answer)
         for job_id, applied in zip(finished, self._apply([*finished.values()]), strict=True):
-            outcomes[job_id] = self._settled(plans[job_id], outcomes[job_id], applied)
+            outcomes[job_id] = self._settled(plans[job_id], outcomes[job_id], applied, now)
         return outcomes
 
     def _apply(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
@@ -97,15 +101,9 @@ class PendingDocuments:
             return [error] * len(mutations)  # the documents are gone all the same
 
     def _finished(self, job: Job, now: datetime, deleted: int) -> Mutation:
-        return Mutation(
-            job_id=job.id,
-            action=self._ending.action,
-            op_id=self._ending.new_op_id(),
-            actor=self._ending.actor,
-            at=now,
-            expected_status=job.raw_status or "",
+        return replace(
+            self._ending.author.change_of(job, now, self._ending.action),
             expected_cleanup=PENDING,
-            lease=self._ending.lease.claim if self._ending.lease else None,
             to_status=job.status,
             summary=f"{counted(deleted, 'object')} deleted",
             removed_fields=("cleanup_state",),
@@ -114,12 +112,7 @@ class PendingDocuments:
 
     @cached_property
     def _versions_stay(self) -> tuple[str, ...]:
-        bucket = self._documents.buckets.documents
-        try:
-            kept = self._documents.objects.keeps_versions(bucket)
-        except JobctlError:
-            return ()  # the documents are gone, which is what was asked for
-        return (f"bucket {bucket} keeps their data as versions",) if kept else ()
+        return self._documents.notes_on_versions([self._documents.buckets.documents])
 
     def _told(self, plan: Plan, deleted: int) -> Operation:
         notes = [f"{counted(deleted, 'object')} deleted", *self._documents.left_behind(plan.job)]
@@ -129,46 +122,38 @@ class PendingDocuments:
             notes.insert(0, f"{self._ending.how} already, cleanup finished")
         return replace(plan.operation, notes=tuple(notes), objects=deleted)
 
-    def _settled(self, plan: Plan, told: Operation, applied: Applied | JobctlError) -> Operation:
+    def _settled(
+        self, plan: Plan, told: Operation, applied: Applied | JobctlError, now: datetime
+    ) -> Operation:
         """*told* or what came of taking off the mark, once the documents are gone."""
         resumed = not plan.operation.changed
         if isinstance(applied, ChangedMeanwhileError):
-            if self._is_revived(plan.job):
-                return self._lost(plan, told)
-            # Another run of the same command has finished it.
-            return plan.operation if resumed else told
+            lost = self._lost(plan, told, now)
+            # Else another run of the same command has finished it.
+            return lost or (plan.operation if resumed else told)
         if isinstance(applied, JobctlError):
             return self._unfinished(plan, applied, so_far=" and its documents were deleted")
         return replace(told, changed=True, op_id=applied.op_id) if resumed else told
 
-    def _is_revived(self, job: Job) -> bool:
+    def _lost(self, plan: Plan, told: Operation, now: datetime) -> Operation | None:
+        """Where a service has revived the job while its documents were being deleted: at least the
+        trail says so."""
         try:
-            (now,) = self._jobs.peek([job.id])
+            (found,) = self._jobs.peek([plan.job.id])
         except JobctlError:
-            return False
-        return not now.is_expired and parse_status(now.status) is not self._ending.status
-
-    def _lost(self, plan: Plan, told: Operation) -> Operation:
-        """A foreign service has revived the job while its documents were being deleted: at least
-        the trail says so."""
-        (now,) = self._jobs.peek([plan.job.id])
-        self._apply(
-            [
-                Mutation(
-                    job_id=plan.job.id,
-                    action=self._ending.action,
-                    op_id=self._ending.new_op_id(),
-                    actor=self._ending.actor,
-                    at=plan.job.updated_at or EARLIEST,
-                    expected_status=now.status or "",
-                    summary=f"{counted(told.objects, 'object')} deleted, and the job was revived",
-                    only_recorded=True,
-                )
-            ]
+            return None
+        if found.is_expired or parse_status(found.status) is self._ending.status:
+            return None
+        record = replace(
+            self._ending.author.record_of(plan.job.id, now, self._ending.action),
+            expected_status=found.status or "",
+            summary=f"{counted(told.objects, 'object')} deleted, and the job was revived",
+            only_recorded=True,
         )
+        self._apply([record])
         failure = PartlyDoneError(
             f"job {plan.job.id} was {self._ending.how} and its documents were deleted, but "
-            f"somebody has made it {now.status} meanwhile",
+            f"somebody has made it {found.status} meanwhile",
             hint="it has no document any more: cancel it",
             job_id=plan.job.id,
         )

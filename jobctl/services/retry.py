@@ -1,7 +1,7 @@
 """`retry`: sends jobs that failed or were cancelled through everything once more."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -9,9 +9,10 @@ from jobctl.domain.job import Decision, Job
 from jobctl.domain.moments import format_stored
 from jobctl.domain.status import JobStatus, TtlPolicy
 from jobctl.errors import ConflictError
+from jobctl.services.authors import Author
 from jobctl.services.bulk import Bulk, Plan, QueuedEntries, Verb, change_jobs
 from jobctl.services.documents import Documents
-from jobctl.services.operations import Operation, OperationList
+from jobctl.services.operations import OperationList, operation_on
 from jobctl.services.ports import JobRecord, JobStore, Mutation
 
 _RETRIABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
@@ -46,12 +47,10 @@ _OF_AN_ATTEMPT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryJobs:
+class RetryJobs(Author):
     """`verify` asks whether the document is still there."""
 
     bulk: Bulk
-    actor: str
-    new_op_id: Callable[[], str]
     ttl: TtlPolicy
     reason: str = ""
     verify: bool = True
@@ -74,7 +73,7 @@ class _Retrial(Verb):
         job = record.job
         if job.status is JobStatus.QUEUED and job.attempt > 1:
             note = f"attempt {job.attempt} is queued already"
-            return Plan(job=job, operation=_operation(job, note=note))
+            return Plan(job=job, operation=operation_on(job, self.action, notes=(note,)))
         if job.status not in _RETRIABLE:
             raise ConflictError(
                 f"job {job.id} is {job.shown_status}; only failed or cancelled jobs can be retried",
@@ -97,7 +96,9 @@ class _Retrial(Verb):
             )
         mutation = self._mutation(job, now, queued)
         note = f"attempt {job.attempt + 1}"
-        operation = _operation(job, note=note, op_id=mutation.op_id)
+        operation = operation_on(
+            job, self.action, status=JobStatus.QUEUED, op_id=mutation.op_id, notes=(note,)
+        )
         return Plan(job=job, mutation=mutation, operation=operation)
 
     def verify(self, job: Job) -> None:
@@ -105,15 +106,11 @@ class _Retrial(Verb):
 
     def _mutation(self, job: Job, now: datetime, queued: QueuedEntries) -> Mutation:
         request = self._request
-        return Mutation(
-            job_id=job.id,
-            action=self.action,
-            op_id=request.new_op_id(),
-            actor=request.actor,
-            at=now,
-            expected_status=job.raw_status or "",
+        return replace(
+            request.change_of(
+                job, now, self.action, reason=request.reason, ends_approval=queued(job.id)
+            ),
             to_status=JobStatus.QUEUED,
-            reason=job.redactor.text(request.reason),
             summary=f"attempt {job.attempt + 1}",
             fields={
                 "status": JobStatus.QUEUED.value,
@@ -123,9 +120,6 @@ class _Retrial(Verb):
             },
             removed_fields=_OF_AN_ATTEMPT,
             ttl=request.ttl.lifetime(JobStatus.QUEUED),
-            closes_approval=True,
-            held_token=job.approval_token,
-            drop_queue_entries=queued(job.id),
         )
 
 
@@ -151,15 +145,3 @@ def _attempt(job: Job) -> Mapping[str, Any]:
 
 def _reviewer(decision: Decision | None) -> str | None:
     return decision.reviewed_by if decision else None
-
-
-def _operation(job: Job, *, note: str, op_id: str | None = None) -> Operation:
-    return Operation(
-        id=job.id,
-        action="retry",
-        changed=op_id is not None,
-        previous_status=job.shown_status,
-        status=JobStatus.QUEUED.value,
-        op_id=op_id,
-        notes=(note,),
-    )

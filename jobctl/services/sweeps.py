@@ -1,25 +1,26 @@
 """What the sweeps of a cleanup work with, and what they have in common."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from jobctl.domain.job import Job
-from jobctl.domain.retention import RetentionPolicy
-from jobctl.domain.status import TtlPolicy
+from jobctl.domain.retention import Due, RetentionPolicy, Sweep
+from jobctl.domain.status import JobStatus, TtlPolicy
+from jobctl.errors import JobctlError, LockedError
 from jobctl.services.archive import Archive
-from jobctl.services.bulk import Verb
-from jobctl.services.operations import Operation
-from jobctl.services.ports import Lease
+from jobctl.services.authors import Author
+from jobctl.services.bulk import Plan, Verb
+from jobctl.services.operations import Operation, operation_on, without_job
+from jobctl.services.ports import Applied, JobRecord, JobStore, Lease, Mutation, QueueEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepContext:
+class SweepContext(Author):
     """Every change is fenced by *lease*."""
 
     policy: RetentionPolicy
     ttl: TtlPolicy
-    actor: str
-    new_op_id: Callable[[], str]
     lease: Lease
     results: bool = False
     archive: Archive | None = None
@@ -28,23 +29,78 @@ class SweepContext:
 class Sweeping(Verb):
     """A verb whose jobs are those of a plan: one that is gone by now is no failure."""
 
+    def __init__(self, context: SweepContext) -> None:
+        self.context = context
+
     def absent(self, job_id: str) -> Operation:
-        return Operation(
-            id=job_id,
-            action=self.action,
-            changed=False,
-            previous_status=None,
-            status=None,
-            notes=("it is gone already",),
+        return without_job(job_id, self.action, "it is gone already")
+
+    def still_due(self, record: JobRecord, sweep: Sweep) -> Due | None:
+        """What the plan said, judged again on what was read."""
+        due = self.context.policy.judge(
+            record.job, indexed_at=record.indexed_at, deadline=record.deadline
+        )
+        return due if due is not None and due.sweep is sweep else None
+
+    def failing(
+        self,
+        job: Job,
+        now: datetime,
+        *,
+        why: str,
+        message: str,
+        entries: Sequence[QueueEntry],
+        cleanup_state: str | None = None,
+    ) -> Mutation:
+        """Ends *job* as failed with *message*, if it is still as it was read."""
+        fields = {
+            "status": JobStatus.FAILED.value,
+            "updated_at": now,
+            "completed_at": now,
+            "error_message": message,
+            "cleanup_state": cleanup_state,
+        }
+        return replace(
+            self.context.change_of(job, now, self.action, ends_approval=entries),
+            expected_stamp=job.stamp or "",
+            to_status=JobStatus.FAILED,
+            summary=why,
+            fields={name: value for name, value in fields.items() if value is not None},
+            ttl=self.context.ttl.lifetime(JobStatus.FAILED),
         )
 
+    def no_longer_due(self, job: Job) -> Plan:
+        note = "not due any more: it has changed since"
+        return Plan(job=job, operation=operation_on(job, self.action, notes=(note,)))
 
-def no_longer_due(job: Job, action: str) -> Operation:
-    return Operation(
-        id=job.id,
-        action=action,
-        changed=False,
-        previous_status=job.shown_status,
-        status=job.shown_status,
-        notes=("not due any more: it has changed since",),
-    )
+
+def record_all(
+    context: SweepContext, ids: Iterable[str], action: str, summary: str, *, jobs: JobStore
+) -> Mapping[str, JobctlError | None]:
+    """A record about each of *ids*, none of which is a job's; why there is none for some.
+
+    LockedError where the lease is lost: nothing may follow then.
+    """
+    records = [
+        replace(
+            context.record_of(job_id, context.policy.cutoff, action),
+            summary=summary,
+            only_recorded=True,
+        )
+        for job_id in ids
+    ]
+    return {
+        job_id: answer if isinstance(answer, JobctlError) else None
+        for job_id, answer in apply_fenced(records, jobs=jobs).items()
+    }
+
+
+def apply_fenced(
+    mutations: Sequence[Mutation], *, jobs: JobStore
+) -> Mapping[str, Applied | JobctlError]:
+    """The outcomes by job id; LockedError where the lease is lost."""
+    answers = jobs.apply_all(mutations) if mutations else ()
+    for answer in answers:
+        if isinstance(answer, LockedError):
+            raise answer
+    return {one.job_id: answer for one, answer in zip(mutations, answers, strict=True)}

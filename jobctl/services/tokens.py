@@ -3,8 +3,7 @@
 Tokens are made and stored as the services do it, so either side honours the other's.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -12,8 +11,9 @@ from jobctl.domain.job import Job, Secret
 from jobctl.domain.status import TtlPolicy
 from jobctl.errors import ChangedMeanwhileError, InvalidUsageError, NotFoundError
 from jobctl.services.approval_window import approval_fields, new_token, open_approval, opening
+from jobctl.services.authors import Author
 from jobctl.services.decisions import check_awaiting, check_deadline, check_token
-from jobctl.services.operations import Operation, OperationList
+from jobctl.services.operations import OperationList, no_such_job, operation_on, without_job
 from jobctl.services.ports import (
     Applied,
     JobRecord,
@@ -29,11 +29,9 @@ STREAM_LIFETIME = timedelta(seconds=300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenChange:
-    """Who changes tokens, and where operation ids come from."""
+class TokenChange(Author):
+    """Who changes tokens, and why."""
 
-    actor: str
-    new_op_id: Callable[[], str]
     reason: str = ""
 
 
@@ -106,15 +104,8 @@ def _stream_token(request: IssueToken, job: Job, now: datetime) -> tuple[Mutatio
             "a stream token cannot be extended: it is used once", hint="issue another one"
         )
     token = new_token()
-    mutation = Mutation(
-        job_id=job.id,
-        action="token-issue",
-        op_id=request.change.new_op_id(),
-        actor=request.change.actor,
-        at=now,
-        expected_status=job.raw_status or "",
-        to_status=None,
-        reason=job.redactor.text(request.change.reason),
+    mutation = replace(
+        request.change.change_of(job, now, "token-issue", reason=request.change.reason),
         summary=_summary(request),
         issues=Token(kind=TokenKind.STREAM, value=token),
         token_lifetime=request.lifetime,
@@ -130,16 +121,10 @@ def _approval_token(
     check_awaiting(job)
     kept = job.approval_token if request.extends else None
     window = open_approval(now, request.lifetime, token=kept)
-    mutation = Mutation(
-        job_id=job.id,
-        action="token-issue",
-        op_id=request.change.new_op_id(),
-        actor=request.change.actor,
-        at=now,
-        expected_status=job.raw_status or "",
+    mutation = replace(
+        request.change.change_of(job, now, "token-issue", reason=request.change.reason),
         expected_stamp=job.stamp or "",
         to_status=job.status,
-        reason=job.redactor.text(request.change.reason),
         summary=_summary(request),
         fields={"updated_at": now, **approval_fields(window)},
         # A window that outlived the record would leave a token without a job.
@@ -213,35 +198,24 @@ def _void_without_job(
     job_id: str, now: datetime, token: Token, change: TokenChange, jobs: JobStore
 ) -> OperationList:
     """The job's record has expired before its token."""
-    mutation = Mutation(
-        job_id=job_id,
-        action="token-revoke",
-        op_id=change.new_op_id(),
-        actor=change.actor,
-        at=now,
-        expected_status=None,
+    mutation = replace(
+        change.record_of(job_id, now, "token-revoke"),
         reason=change.reason,
         summary=f"{token.kind} token of an expired job",
         consumes=token,
         delete=True,
     )
     applied = jobs.apply(mutation)
-    return _one(Job(id=job_id), "token-revoke", applied.op_id, "token of an expired job")
+    note = "token of an expired job"
+    return OperationList([without_job(job_id, "token-revoke", note, op_id=applied.op_id)])
 
 
 def _void(
     job: Job, now: datetime, token: Token, change: TokenChange, action: str, jobs: JobStore
 ) -> OperationList:
     of_record = token.kind is TokenKind.APPROVAL and job.approval_token == token.value
-    mutation = Mutation(
-        job_id=job.id,
-        action=action,
-        op_id=change.new_op_id(),
-        actor=change.actor,
-        at=now,
-        expected_status=job.raw_status or "",
-        to_status=None,
-        reason=job.redactor.text(change.reason),
+    mutation = replace(
+        change.change_of(job, now, action, reason=change.reason),
         summary=f"{token.kind} token",
         removed_fields=("approval_token",) if of_record else (),
         held_token=token.value if of_record else None,
@@ -254,16 +228,7 @@ def _void(
 
 
 def _one(job: Job, action: str, op_id: str | None, note: str) -> OperationList:
-    operation = Operation(
-        id=job.id,
-        action=action,
-        changed=op_id is not None,
-        previous_status=job.shown_status,
-        status=job.shown_status,
-        op_id=op_id,
-        notes=(note,),
-    )
-    return OperationList([operation])
+    return OperationList([operation_on(job, action, op_id=op_id, notes=(note,))])
 
 
 def holder_of(token: Token, *, jobs: JobStore) -> TokenHolder:
@@ -283,7 +248,5 @@ def _read(job_id: str, jobs: JobStore) -> tuple[JobRecord, datetime]:
 
 def _existing(job_id: str, record: JobRecord | None) -> JobRecord:
     if record is None:
-        raise NotFoundError(
-            f"no job {job_id}", hint="changing a job needs its full id", job_id=job_id
-        )
+        raise no_such_job(job_id)
     return record

@@ -6,9 +6,15 @@ from datetime import datetime, timedelta
 
 from jobctl.domain.job import Job
 from jobctl.domain.status import TERMINAL, JobStatus, TtlPolicy, worker_moves_from
-from jobctl.errors import ConflictError, InvalidUsageError, JobctlError, NotFoundError
+from jobctl.errors import ConflictError, InvalidUsageError, JobctlError
 from jobctl.services.approval_window import Opening, approval_fields, open_approval, opening
-from jobctl.services.operations import Operation, OperationList, failed_operation
+from jobctl.services.operations import (
+    Operation,
+    OperationList,
+    failed_operation,
+    no_such_job,
+    require_status,
+)
 from jobctl.services.ports import JobRecord, JobStore, Mutation, QueueEntry
 
 # Fields that only their own commands may write: identity, decisions, and jobctl's bookkeeping.
@@ -88,11 +94,7 @@ def _update(request: UpdateJob, jobs: JobStore, policy: UpdatePolicy) -> Operati
     reading = jobs.read([request.job_id])
     record = reading.records[0]
     if record is None:
-        raise NotFoundError(
-            f"no job {request.job_id}",
-            hint="changing a job needs its full id",
-            job_id=request.job_id,
-        )
+        raise no_such_job(request.job_id)
     job = record.job
     _check_status(request, job)
     target = request.status or job.status
@@ -111,12 +113,7 @@ def _update(request: UpdateJob, jobs: JobStore, policy: UpdatePolicy) -> Operati
 
 
 def _check_status(request: UpdateJob, job: Job) -> None:
-    if request.expect_status is not None and job.status is not request.expect_status:
-        raise ConflictError(
-            f"job {job.id} is {job.shown_status}, not {request.expect_status}",
-            hint="nothing was changed; look at its status, then decide again",
-            job_id=job.id,
-        )
+    require_status(job, request.expect_status)
     if request.status is None or request.status is job.status:
         return
     moves = sorted(worker_moves_from(job.status))

@@ -3,10 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from jobctl.domain.moments import from_unix
 from jobctl.errors import ConflictError, NotPermittedError
 from jobctl.services.backfill_index import Checkpoint, Indexed
 from jobctl.storage.bulk_reader import BulkReader
@@ -34,10 +32,6 @@ class RedisIndexRepair:
         self._rebuilt = f"{keys.namespace}:jobctl:index:rebuilt"
         self._retired = f"{keys.namespace}:jobctl:index:retired"
         self._added = 0  # to the rebuilt index
-
-    def now(self) -> datetime:
-        seconds, microseconds = self._reads.one("TIME")
-        return from_unix(seconds).replace(microsecond=microseconds)
 
     def size(self) -> int:
         return int(self._reads.one("ZCARD", self._keys.index))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from jobctl.domain.job import Job
+from jobctl.domain.job import NOT_A_HASH, Job
 from jobctl.domain.moments import from_unix
 from jobctl.errors import JobctlError
 from jobctl.services.ports import (
@@ -199,7 +199,7 @@ class RedisJobStore:
 def _job(job_id: str, stored: Any) -> Job | None:
     """The job that HGETALL answered with: None for no record, an unreadable one for an error."""
     if isinstance(stored, Exception):
-        return Job(id=job_id, problems=("the record is not a hash",))
+        return Job(id=job_id, problems=(NOT_A_HASH,))
     return decode(job_id, stored) if stored else None
 
 
