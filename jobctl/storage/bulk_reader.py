@@ -5,19 +5,17 @@ receives over a connection of the library's pool, so it works wherever that does
 sockets, sentinels.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobctl.storage.keys import wire
-from jobctl.storage.redis_errors import translated
+from jobctl.storage.redis_reads import asked_again
 
 if TYPE_CHECKING:
     from redis import Redis
 
 # The server answers a burst without a break, so its length is what other clients wait for.
 BURST = 64
-_ATTEMPTS = 3
 
 Values = list[str | None]
 
@@ -29,25 +27,15 @@ class BulkReader:
 
     def fields(self, keys: Sequence[str], names: Sequence[str]) -> list[Values]:
         """The values of *names* in each of *keys*, None for what is absent or not a hash."""
-        from redis import exceptions
-
         tail = b"".join(_word(name) for name in names)
         head = b"*%d\r\n$5\r\nHMGET\r\n" % (len(names) + 2)
         bursts = [
             b"".join(head + _word(key) + tail for key in keys[start : start + BURST])
             for start in range(0, len(keys), BURST)
         ]
-        for attempt in range(_ATTEMPTS):
-            with translated(self._server):
-                try:
-                    return self._exchange(bursts, len(keys), len(names))
-                except exceptions.TimeoutError:
-                    raise
-                except exceptions.ConnectionError as error:
-                    if type(error) is not exceptions.ConnectionError or attempt + 1 == _ATTEMPTS:
-                        raise
-            time.sleep(0.05 * 4**attempt)
-        raise AssertionError("unreachable")
+        return asked_again(
+            lambda: self._exchange(bursts, len(keys), len(names)), server=self._server
+        )
 
     def _exchange(self, bursts: Sequence[bytes], total: int, width: int) -> list[Values]:
         pool = self._client.connection_pool

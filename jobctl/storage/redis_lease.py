@@ -4,18 +4,18 @@ The lease runs out by itself when its holder dies. `mutate.lua` compares it in t
 every change, so a run that was paused for longer than that is refused.
 """
 
-import time
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobctl.errors import LockedError
-from jobctl.storage.redis_errors import translated
+from jobctl.storage.redis_reads import asked_again
 from jobctl.storage.scripts import call
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_ATTEMPTS = 3
+T = TypeVar("T")
 
 
 class RedisLease:
@@ -74,19 +74,8 @@ class RedisLease:
         args = [self._claim, str(milliseconds)]
         return bool(call(self._client, "lease", keys=[self._key], args=args))
 
-    def _ask(self, question: Any) -> Any:
-        """Each question is harmless to repeat."""
-        from redis import exceptions
-
-        for attempt in range(_ATTEMPTS):
-            with translated(self._server):
-                try:
-                    return question()
-                except exceptions.ConnectionError as error:
-                    if type(error) is not exceptions.ConnectionError or attempt + 1 == _ATTEMPTS:
-                        raise
-            time.sleep(0.05 * 4**attempt)
-        raise AssertionError("unreachable")
+    def _ask(self, question: Callable[[], T]) -> T:
+        return asked_again(question, server=self._server)
 
     def _held_by(self, holder: str | None) -> LockedError:
         _, _, who = (holder or "").partition(" ")

@@ -2,16 +2,17 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobctl.storage.redis_errors import translated
 
 if TYPE_CHECKING:
     from redis import Redis
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_READ_ATTEMPTS = 3
+_ATTEMPTS = 3
 
 Request = tuple[Any, ...]
 """The words of a command."""
@@ -33,30 +34,35 @@ class RedisReader:
         A wrong type among the answers to *records* is an answer, an exception that is handed
         over; other errors raise.
         """
-        from redis import exceptions
+        return asked_again(lambda: self._asked(requests, records), server=self._server)
 
-        for attempt in range(_READ_ATTEMPTS):
-            with translated(self._server):
-                pipe = self._client.pipeline(transaction=False)
-                for request in requests:
-                    pipe.execute_command(*request)
-                started = time.monotonic()
-                try:
-                    answers: list[Any] = pipe.execute(raise_on_error=False)
-                except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-                    passing = type(error) in (
-                        exceptions.ConnectionError,
-                        exceptions.BusyLoadingError,
-                    )
-                    if not passing or attempt + 1 == _READ_ATTEMPTS:
-                        raise
-                else:
-                    _raise_errors(answers, records)
-                    spent = (time.monotonic() - started) * 1000
-                    _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
-                    return answers
-            time.sleep(0.05 * 4**attempt)
-        raise AssertionError("unreachable")
+    def _asked(self, requests: Sequence[Request], records: slice) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        for request in requests:
+            pipe.execute_command(*request)
+        started = time.monotonic()
+        answers: list[Any] = pipe.execute(raise_on_error=False)
+        _raise_errors(answers, records)
+        spent = (time.monotonic() - started) * 1000
+        _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
+        return answers
+
+
+def asked_again(question: Callable[[], T], *, server: str) -> T:
+    """The answer to *question*, which is harmless to repeat: a lost connection is tried again."""
+    from redis import exceptions
+
+    passing = (exceptions.ConnectionError, exceptions.BusyLoadingError)
+    for attempt in range(1, _ATTEMPTS + 1):
+        with translated(server):
+            try:
+                return question()
+            except exceptions.ConnectionError as error:
+                # Its subclasses are refusals, which stay as they are.
+                if type(error) not in passing or attempt == _ATTEMPTS:
+                    raise
+        time.sleep(0.0125 * 4**attempt)
+    raise AssertionError("unreachable")
 
 
 def _raise_errors(answers: Sequence[Any], records: slice) -> None:

@@ -133,7 +133,7 @@ def test_a_defect_shows_no_reason_and_no_token(
         raise ZeroDivisionError
 
     job_id = request_approval(world, token=TOKEN)
-    monkeypatch.setattr(approve_service, "_operation", broken)
+    monkeypatch.setattr(approve_service, "operation_on", broken)
     path = token_file(world, TOKEN)
     for given in ([job_id], ["--token-file", path]):
         outcome = world.run(*LOUD, "approve", *given, "--no-verify", "--reason", SECRET_REASON)
