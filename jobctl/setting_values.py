@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from jobctl.domain.limits import REASON_LIMIT
+from jobctl.domain.limits import REASON_LIMIT, DeletionLimit
 from jobctl.domain.moments import parse_duration
 from jobctl.errors import InvalidUsageError
 
@@ -57,11 +57,12 @@ def retention_limit(text: str) -> timedelta | None:
     return None if text == "never" else parse_duration(text)
 
 
-def deletion_limit(text: str) -> str:
+def deletion_limit(text: str) -> DeletionLimit:
     number = text.removesuffix("%")
-    if not re.fullmatch("[0-9]{1,9}%?", text) or (number != text and int(number) > _WHOLE):
+    share = number != text
+    if not re.fullmatch("[0-9]{1,9}%?", text) or (share and int(number) > _WHOLE):
         raise InvalidUsageError(f"{text!r} is neither a number nor a share such as 20%")
-    return text
+    return DeletionLimit(percent=float(number)) if share else DeletionLimit(number=int(number))
 
 
 def bucket(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from jobctl import setting_values as read
 from jobctl.config_file import LOCAL_CONTEXT, read_config_file, select_context
 from jobctl.domain.identifiers import IdFormat
+from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import format_duration, parse_duration
 from jobctl.errors import BadConfigurationError, InvalidUsageError
 
@@ -118,7 +119,7 @@ class Settings:
         "After how long cleanup deletes a denied job; or never.",
         read.retention_limit,
     )
-    max_delete: str | None = _setting(
+    max_delete: DeletionLimit | None = _setting(
         None,
         "How many jobs cleanup may delete in one run: a number, or a share such as 20%. Without it "
         "20%, but always 10.",

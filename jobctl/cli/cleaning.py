@@ -7,10 +7,11 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from jobctl.cli.confirmation import can_prompt, confirm
+from jobctl.cli.confirmation import SAMPLE, can_prompt, confirm, show_sample
 from jobctl.cli.context import Session
 from jobctl.cli.params import comma_separated, key_value, status_name
-from jobctl.cli.retention_options import Choosing, Doing, deletion_limit
+from jobctl.cli.retention_options import Choosing, Doing
+from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import parse_duration
 from jobctl.domain.retention import USUAL_SWEEPS, RetentionPolicy, Sweep
 from jobctl.domain.status import TERMINAL, JobStatus
@@ -19,8 +20,8 @@ from jobctl.services.archive import Archive
 from jobctl.services.cleanup import (
     CleanUp,
     CleanupReport,
-    DeletionLimit,
     Pace,
+    check_limit,
     clean_up,
     preview,
 )
@@ -30,7 +31,6 @@ from jobctl.services.object_store import ObjectStore
 from jobctl.services.operations import counted
 from jobctl.services.sweeps import SweepContext
 
-_SAMPLE = 10
 _USUAL_LIMIT = DeletionLimit(percent=20, at_least=10)
 
 
@@ -61,16 +61,16 @@ def carry_out(
     plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session
 ) -> CleanupReport:
     """Show the plan, write it to a file, or do what it says."""
-    limit = doing.max_delete or _limit_of(session)
+    limit = doing.max_delete or session.settings.max_delete or _USUAL_LIMIT
     if doing.plan_out is not None:
         _save(plan, doing.plan_out)
     if doing.dry_run or doing.plan_out is not None or not (doing.yes or can_prompt()):
         try:
-            limit.check(plan)
+            check_limit(limit, plan)
         except RefusedError as error:
             session.note(f"it would be refused: {error.message}")
         return preview(plan)
-    limit.check(plan)
+    check_limit(limit, plan)
     if session.resolved.context_is_implicit and session.is_local and not can_prompt():
         raise RefusedError(
             "nobody has chosen this store: no redis_url is set",
@@ -95,19 +95,14 @@ def carry_out(
 
 
 def _show(plan: CleanupPlan, session: Session) -> None:
-    from jobctl.cli.terminal import style_for
     from jobctl.render.rows import Column
-    from jobctl.render.table import write_table
 
-    style = style_for(session.settings, columns=None, quiet=False, off_terminal="table")
     columns = [Column(name=name, keep=name != "why") for name in ("id", "sweep", "status", "why")]
     rows = [
         (due.job_id, due.sweep.value, due.status, due.reason)
-        for due in islice(plan.entries(), _SAMPLE)
+        for due in islice(plan.entries(), SAMPLE)
     ]
-    write_table(sys.stderr, columns, rows, width=style.width, color=style.color)
-    if len(plan) > len(rows):
-        sys.stderr.write(f"… and {len(plan) - len(rows):,} more\n")
+    show_sample(columns, rows, len(plan), session)
     counts = ", ".join(f"{sweep} {count:,}" for sweep, count in plan.counts.items())
     sys.stderr.write(f"{counts}\n")
 
@@ -147,11 +142,6 @@ def _keep(choosing: Choosing, session: Session) -> Mapping[JobStatus, timedelta]
         if duration != "never":
             keep[status] = parse_duration(duration)
     return keep
-
-
-def _limit_of(session: Session) -> DeletionLimit:
-    text = session.settings.max_delete
-    return deletion_limit(text) if text else _USUAL_LIMIT
 
 
 def _save(plan: CleanupPlan, path: Path) -> None:

@@ -71,7 +71,6 @@ class Session:
         self._load = load
         self.quiet = quiet
         self._exits = ExitStack()
-        self.leases: list[RedisLease] = []
 
     def close(self) -> None:
         self._exits.close()
@@ -185,7 +184,6 @@ class Session:
         )
         lease.acquire()
         self._closing(lease)
-        self.leases.append(lease)
         return lease
 
     @cached_property

@@ -174,7 +174,9 @@ def command(function: Callable[..., T]) -> Callable[..., Answer]:
     """
     signature = inspect.signature(function, eval_str=True)
     own = [one for one in signature.parameters.values() if one.name != "session"]
-    groups = {one.name: one.annotation for one in own if is_dataclass(one.annotation)}
+    groups: dict[str, Any] = {
+        one.name: one.annotation for one in own if is_dataclass(one.annotation)
+    }
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [
         inspect.Parameter(name, keyword, default=default, annotation=annotation)
@@ -186,9 +188,7 @@ def command(function: Callable[..., T]) -> Callable[..., Answer]:
     def run(*, ctx: typer.Context, output: str | None, quiet: bool, **values: Any) -> Answer:
         session = ctx.obj.session(output=output, context=values.pop("context"), quiet=quiet)
         for name, group in groups.items():
-            values[name] = group(  # type: ignore[operator] # a dataclass, by the test above
-                **{one.name: values.pop(one.name) for one in fields(group)}
-            )
+            values[name] = group(**{one.name: values.pop(one.name) for one in fields(group)})
         result = function(session, **values)
         if isinstance(result, Columned):
             return Answer(result=result.result, session=session, columns=result.columns)

@@ -1,6 +1,5 @@
 """The options of `cleanup`."""
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -8,39 +7,15 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.params import DryRun
+from jobctl.cli.params import DryRun, decimal_number, whole_number
 from jobctl.cli.selection import Yes
+from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import format_duration, parse_duration
 from jobctl.domain.retention import Sweep
 from jobctl.errors import InvalidUsageError
-from jobctl.services.cleanup import DeletionLimit
+from jobctl.setting_values import deletion_limit
 
 _SHORTEST_GRACE = timedelta(hours=1)
-
-
-def deletion_limit(text: str) -> DeletionLimit:
-    """*text* such as `500` or `20%`."""
-    number = text.removesuffix("%")
-    share = number != text
-    if not re.fullmatch("[0-9]{1,9}%?", text) or (share and int(number) > 100):  # noqa: PLR2004 - percent
-        raise InvalidUsageError(f"{text!r} is neither a number nor a share such as 20%")
-    return DeletionLimit(percent=float(number)) if share else DeletionLimit(number=int(number))
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1_000_000:  # noqa: PLR2004 - more is no limit
-        raise InvalidUsageError(f"{text!r} is not a number of jobs a second")
-    return rate
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
-        raise InvalidUsageError(f"{text!r} is not a number of jobs")
-    return int(text)
 
 
 def _grace(text: str) -> timedelta:
@@ -59,7 +34,12 @@ def _complete_sweep(incomplete: str) -> list[str]:
 
 Rate = Annotated[
     float | None,
-    typer.Option("--rate", metavar="N", help="At most N jobs a second.", parser=_rate),
+    typer.Option(
+        "--rate",
+        metavar="N",
+        help="At most N jobs a second.",
+        parser=decimal_number(0.01, 1_000_000),
+    ),
 ]
 
 
@@ -90,7 +70,7 @@ class Choosing:
             "--keep-last",
             metavar="N",
             help="Keep the newest N jobs that have ended, however old.",
-            parser=_count,
+            parser=whole_number(0, 1_000_000_000),
         ),
     ] = 0
     grace: Annotated[

@@ -1,6 +1,5 @@
 """Which jobs a bulk command is about: named one by one, or chosen by filters and confirmed."""
 
-import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
@@ -8,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.confirmation import can_prompt, confirm
+from jobctl.cli.confirmation import SAMPLE, can_prompt, confirm, show_sample
 from jobctl.cli.context import Session
 from jobctl.cli.filters import Filters
 from jobctl.cli.job_ids import whole_ids
@@ -20,8 +19,6 @@ from jobctl.errors import InvalidUsageError, RefusedError
 from jobctl.services.bulk import Bulk
 from jobctl.services.list_jobs import ListJobs, list_jobs
 from jobctl.services.operations import counted
-
-_SAMPLE = 10
 
 SomeIds = Annotated[
     list[str] | None,
@@ -97,7 +94,7 @@ def _filtered(
         # A status that nobody knows counts as active.
         chosen = replace(chosen, statuses=usual, any_unknown_status=usual >= ACTIVE)
     found = iter(list_jobs(ListJobs(filter=chosen, limit=None), jobs=session.jobs))
-    sample = list(islice(found, _SAMPLE))
+    sample = list(islice(found, SAMPLE))
     ids = (*(job.id for job in sample), *(job.id for job in found))
     if not ids:
         session.note(f"no jobs to {verb}")
@@ -112,17 +109,9 @@ def _confirm(sample: list[Job], count: int, verb: str, session: Session) -> None
             f"{counted(count, 'job')} to {verb}, and there is no terminal to ask at",
             hint="--yes goes on without asking, --dry-run shows what would be done",
         )
-    _show(sample, session)
-    more = f"… and {count - len(sample):,} more\n" if count > len(sample) else ""
-    confirm(f"{more}{verb.capitalize()} {counted(count, 'job')}")
+    from jobctl.render.columns import COLUMNS, NARROW, Moments, job_rows
 
-
-def _show(sample: list[Job], session: Session) -> None:
-    from jobctl.cli.terminal import style_for
-    from jobctl.render.columns import COLUMNS, NARROW, job_rows
-    from jobctl.render.table import write_table
-
-    style = style_for(session.settings, columns=None, quiet=False, off_terminal="table")
     columns = [COLUMNS[name][0] for name in NARROW]
-    rows = job_rows(sample, NARROW, style.moments)
-    write_table(sys.stderr, columns, rows, width=style.width, color=style.color)
+    rows = job_rows(sample, NARROW, Moments(now=session.now(), relative=True))
+    show_sample(columns, rows, count, session)
+    confirm(f"{verb.capitalize()} {counted(count, 'job')}")

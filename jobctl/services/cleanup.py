@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
+from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.retention import Due, Sweep
 from jobctl.errors import ExitCode, RefusedError
 from jobctl.services.approval_timeouts import ApprovalTimeout
@@ -20,37 +21,23 @@ from jobctl.services.orphans import Orphans
 from jobctl.services.ports import JobStore
 from jobctl.services.stuck_jobs import StuckJob
 from jobctl.services.sweeps import SweepContext
+from jobctl.services.throttle import Throttle
 
 # So many ids are held in memory at a time, and so many entries of expired records pruned together.
 _CHUNK = 10_000
 _ENTRIES = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeletionLimit:
-    """At most so many deletions: a number, or a share of all jobs in the index, but then always
-    `at_least`."""
-
-    number: int | None = None
-    percent: float | None = None
-    at_least: int = 0
-
-    def check(self, plan: CleanupPlan) -> None:
-        """RefusedError where the plan deletes more jobs than that."""
-        due = plan.counts[Sweep.RETENTION] + plan.counts[Sweep.ORPHANS]
-        most = self.most(plan.header.total)
-        if due > most:
-            raise RefusedError(
-                f"{counted(due, 'deletion')} at {counted(plan.header.total, 'job')}, and the "
-                f"limit is {most:,}; nothing was changed",
-                hint="look at --dry-run; --max-delete N or P% raises the limit",
-            )
-
-    def most(self, total: int) -> int:
-        if self.number is not None:
-            return self.number
-        share = int(total * (self.percent or 0) / 100)
-        return max(share, self.at_least)
+def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
+    """RefusedError where the plan deletes more jobs than that."""
+    due = plan.counts[Sweep.RETENTION] + plan.counts[Sweep.ORPHANS]
+    most = limit.most(plan.header.total)
+    if due > most:
+        raise RefusedError(
+            f"{counted(due, 'deletion')} at {counted(plan.header.total, 'job')}, and the "
+            f"limit is {most:,}; nothing was changed",
+            hint="look at --dry-run; --max-delete N or P% raises the limit",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +143,11 @@ class _Run:
         self._jobs = jobs
         self._documents = documents
         self._passed = 0
+        self._throttle = Throttle(
+            request.pace.rate,
+            renew=request.context.lease.renew,
+            stopped=lambda: self._stopped() is not None,
+        )
 
     def operations(self) -> Iterator[Operation]:
         context = self._request.context
@@ -173,7 +165,7 @@ class _Run:
                     ids=[due.job_id for due in several],
                     batch=self._batch,
                     interrupted=self._stopped,
-                    checkpoint=self._checkpoint,
+                    checkpoint=lambda: self._throttle.wait(self._passed),
                 )
                 yield from self._counted(operations_on_jobs(verb, bulk, jobs=self._jobs))
         expired = ExpiredEntries(context, self._jobs, self._documents)
@@ -204,7 +196,7 @@ class _Run:
             return
         entries = self._request.plan.entries(sweep)
         while chunk := list(islice(entries, size)):
-            self._checkpoint()
+            self._throttle.wait(self._passed)
             if self._stopped() is not None:
                 return
             yield chunk
@@ -215,11 +207,3 @@ class _Run:
             self.report.out_of_time = True
             return ExitCode.DONE
         return self._request.pace.interrupted()
-
-    def _checkpoint(self) -> None:
-        """Between batches: keep the lease, and keep to the rate."""
-        rate = self._request.pace.rate
-        while rate and self._passed / rate > self.report.seconds and self._stopped() is None:
-            self._request.context.lease.renew()
-            time.sleep(max(0.0, min(1.0, self._passed / rate - self.report.seconds)))
-        self._request.context.lease.renew()

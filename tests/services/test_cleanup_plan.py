@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
 from jobctl.errors import InvalidUsageError, RefusedError, UnavailableError
-from jobctl.services.cleanup import DeletionLimit, preview
+from jobctl.services.cleanup import check_limit, preview
 from jobctl.services.cleanup_plan import CleanupPlan, PlanHeader, read_plan
 from jobctl.services.cleanup_selection import Selecting, select
 from tests.services.cleaning import (
@@ -219,14 +220,14 @@ def test_more_deletions_than_the_limit_are_refused(
     plan = planned(world)
     if refused:
         with pytest.raises(RefusedError, match="3 deletions at 10 jobs"):
-            limit.check(plan)
+            check_limit(limit, plan)
     else:
-        limit.check(plan)
+        check_limit(limit, plan)
 
 
 def test_other_changes_than_deletions_are_not_limited(world: World) -> None:
     job_of_the_past(world, "stuck", "processing", age=DAY)
-    DeletionLimit(number=0).check(planned(world))
+    check_limit(DeletionLimit(number=0), planned(world))
 
 
 @pytest.mark.parametrize("page", [1, 2])

@@ -47,10 +47,9 @@ def backfill_index(
             "--check changes nothing: it goes neither with --prune nor --rebuild"
         )
     mode: Mode = "check" if check else "rebuild" if rebuild else "repair"
-    if not check:
-        _ = session.index_lease
+    lease = None if check else session.index_lease
     index = session.index_repair
-    pacing = Pacing(session, rate=rate, total=index.size(), noun="record")
+    pacing = Pacing(session, rate=rate, lease=lease, total=index.size())
     request = BackfillIndex(
         mode=mode,
         actor=session.actor,
