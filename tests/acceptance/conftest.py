@@ -6,10 +6,31 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.embedded import short_directory
-from tests.cli.fixtures import any_world, make_world, strict_world, world
+from tests.cli.fixtures import (
+    any_world,
+    behind_proxy,
+    far_world,
+    impatient,
+    make_world,
+    proxy,
+    strict_world,
+    world,
+)
 from tests.servers.s3_fixtures import moto, seaweed
 
-__all__ = ["any_world", "local", "make_world", "moto", "seaweed", "strict_world", "world"]
+__all__ = [
+    "any_world",
+    "behind_proxy",
+    "far_world",
+    "impatient",
+    "local",
+    "make_world",
+    "moto",
+    "proxy",
+    "seaweed",
+    "strict_world",
+    "world",
+]
 
 
 @pytest.fixture

@@ -4,16 +4,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from tests.acceptance.test_signals import wait_until
 from tests.cli.runner import Outcome
 from tests.cli.world import World
-from tests.servers.proxy import FaultMode, FaultProxy
+from tests.servers.proxy import FaultProxy
+from tests.waiting import wait_until
 
-MODES: tuple[FaultMode, ...] = ("close", "reset", "stall", "truncate")
 CHANGE = b"EVALSHA"
-# Nobody needs to wait ten seconds for a reply that will not come.
-COMMAND_SECONDS = 0.8
-RECOVERY_SECONDS = 0.6
 
 
 def near(world: World, *words: str) -> Outcome:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.acceptance.crowd import run_at_once
+from tests.acceptance.warm import run_at_once
 from tests.cli.world import World, new_id
 
 CROWD = 100

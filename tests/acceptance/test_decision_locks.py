@@ -10,13 +10,10 @@ import pytest
 from jobctl.errors import ExitCode
 from tests.acceptance.decided import REASON, approvals, assert_decided_once, awaiting
 from tests.acceptance.lost import CHANGE
-from tests.acceptance.test_signals import wait_until
 from tests.cli.expect import assert_refused, unchanged
-from tests.cli.fixtures import MakeWorld
 from tests.cli.world import World
 from tests.servers.proxy import FaultProxy
-from tests.servers.redis_server import RedisServer
-from tests.servers.s3 import S3Server
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("verb", ["approve", "deny", "cancel"])
@@ -51,22 +48,6 @@ def test_in_the_middle_of_a_decision_of_the_service_jobctl_changes_nothing(
     assert_refused(outcomes[0], ExitCode.CONFLICT)
     assert world.job(job_id)["status"] == "processing"
     assert world.audit == []
-
-
-@pytest.fixture
-def proxy(valkey: RedisServer) -> Iterator[FaultProxy]:
-    with FaultProxy(valkey.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far_world(
-    make_world: MakeWorld, valkey: RedisServer, moto: S3Server, proxy: FaultProxy
-) -> World:
-    """The proxy counts what jobctl has asked."""
-    world = make_world(valkey, moto)
-    world.more["JOBCTL_REDIS_URL"] = proxy.url
-    return world
 
 
 @contextmanager

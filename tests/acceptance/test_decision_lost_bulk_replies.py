@@ -1,45 +1,27 @@
 """Many decisions, and the connection is lost amid them: each is told what is known of it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from jobctl.errors import ExitCode
-from jobctl.storage import redis_connection, redis_mutation
 from jobctl.storage.mutation_round import BURST
 from tests.acceptance.decided import REASON, assert_decided_once, awaiting
-from tests.acceptance.lost import COMMAND_SECONDS, RECOVERY_SECONDS, gone_after, near
-from tests.cli.fixtures import MakeWorld
+from tests.acceptance.lost import gone_after, near
 from tests.cli.runner import Outcome
 from tests.cli.world import World
 from tests.servers.proxy import FaultMode, FaultProxy
 from tests.servers.redis_server import RedisServer
-from tests.servers.s3 import S3Server
 
 JOBS = 40
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_connection, "COMMAND_SECONDS", COMMAND_SECONDS)
-    monkeypatch.setattr(redis_mutation, "_RECOVERY_SECONDS", RECOVERY_SECONDS)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
-def proxy(any_redis: RedisServer) -> Iterator[FaultProxy]:
-    with FaultProxy(any_redis.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far_world(
-    make_world: MakeWorld, any_redis: RedisServer, moto: S3Server, proxy: FaultProxy
-) -> World:
-    """jobctl goes through the proxy, the world's own client does not."""
-    world = make_world(any_redis, moto)
-    world.more["JOBCTL_REDIS_URL"] = proxy.url
-    return world
+def behind_proxy(any_redis: RedisServer) -> RedisServer:
+    return any_redis
 
 
 def _change_of(job_id: str) -> bytes:

@@ -1,11 +1,10 @@
 """A decision whose reply never arrives: it is made once, or it is said how to find out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from jobctl.errors import ExitCode
-from jobctl.storage import redis_connection, redis_mutation
 from tests.acceptance.decided import (
     REASON,
     approvals,
@@ -13,46 +12,23 @@ from tests.acceptance.decided import (
     awaiting,
     put_documents,
 )
-from tests.acceptance.lost import (
-    CHANGE,
-    COMMAND_SECONDS,
-    MODES,
-    RECOVERY_SECONDS,
-    gone_after,
-    near,
-)
+from tests.acceptance.lost import CHANGE, gone_after, near
 from tests.cli.expect import assert_failed, unchanged
-from tests.cli.fixtures import MakeWorld
 from tests.cli.world import World, new_id
-from tests.servers.proxy import FaultMode, FaultProxy
+from tests.servers.proxy import MODES, FaultMode, FaultProxy
 from tests.servers.redis_server import RedisServer
-from tests.servers.s3 import S3Server
 
 VERBS = ("approve", "deny", "cancel", "retry")
 
 Words = Sequence[str]
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_connection, "COMMAND_SECONDS", COMMAND_SECONDS)
-    monkeypatch.setattr(redis_mutation, "_RECOVERY_SECONDS", RECOVERY_SECONDS)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
-def proxy(any_redis: RedisServer) -> Iterator[FaultProxy]:
-    with FaultProxy(any_redis.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far_world(
-    make_world: MakeWorld, any_redis: RedisServer, moto: S3Server, proxy: FaultProxy
-) -> World:
-    """jobctl goes through the proxy, the world's own client does not."""
-    world = make_world(any_redis, moto)
-    world.more["JOBCTL_REDIS_URL"] = proxy.url
-    return world
+def behind_proxy(any_redis: RedisServer) -> RedisServer:
+    return any_redis
 
 
 def _failed_job(world: World) -> str:

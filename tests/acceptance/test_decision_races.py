@@ -17,10 +17,10 @@ from tests.acceptance.decided import (
     awaiting,
     read_trail,
 )
-from tests.acceptance.test_signals import wait_until
 from tests.acceptance.warm import Ending, Start, WarmJobctl
 from tests.cli.fixtures import MakeWorld
 from tests.cli.world import World
+from tests.waiting import wait_until
 
 JOBS = 100
 CROWD = 8

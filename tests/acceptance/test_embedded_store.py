@@ -9,13 +9,13 @@ import pytest
 
 from jobctl.errors import ExitCode
 from jobctl.storage.embedded import EmbeddedServer
-from tests.acceptance.crowd import run_at_once
 from tests.acceptance.embedded import (
     client_of,
     data_directory,
     server_is_gone,
     short_directory,
 )
+from tests.acceptance.warm import run_at_once
 from tests.cli.expect import assert_failed, assert_refused
 from tests.cli.runner import run, spawn
 

@@ -1,43 +1,20 @@
 """A reply that never arrives: what was done is done once, and what is unknown is said."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from jobctl.errors import ExitCode
-from jobctl.storage import redis_connection, redis_mutation
+from tests.acceptance.lost import CHANGE
 from tests.cli.expect import assert_failed, unchanged
-from tests.cli.fixtures import MakeWorld
 from tests.cli.world import World, new_id
-from tests.servers.proxy import FaultMode, FaultProxy
+from tests.servers.proxy import MODES, FaultMode, FaultProxy
 from tests.servers.redis_server import RedisServer
-from tests.servers.s3 import S3Server
 
-MODES: tuple[FaultMode, ...] = ("close", "reset", "stall", "truncate")
-CHANGE = b"EVALSHA"
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody needs to wait ten seconds for a reply that will not come."""
-    monkeypatch.setattr(redis_connection, "COMMAND_SECONDS", 0.4)
-    monkeypatch.setattr(redis_mutation, "_RECOVERY_SECONDS", 0.6)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
-def proxy(any_redis: RedisServer) -> Iterator[FaultProxy]:
-    with FaultProxy(any_redis.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far_world(
-    make_world: MakeWorld, any_redis: RedisServer, moto: S3Server, proxy: FaultProxy
-) -> World:
-    """jobctl goes through the proxy, the world's own client does not."""
-    world = make_world(any_redis, moto)
-    world.more["JOBCTL_REDIS_URL"] = proxy.url
-    return world
+def behind_proxy(any_redis: RedisServer) -> RedisServer:
+    return any_redis
 
 
 @pytest.mark.parametrize("mode", MODES)

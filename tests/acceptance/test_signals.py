@@ -6,31 +6,19 @@ import signal
 import struct
 import subprocess
 import termios
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from tests.acceptance.embedded import server_is_gone
-from tests.cli.fixtures import MakeWorld
 from tests.cli.runner import clean_environment, command, run, spawn, start
 from tests.cli.world import World
 from tests.servers.proxy import FaultProxy
-from tests.servers.redis_server import RedisServer
-from tests.servers.s3 import S3Server
+from tests.waiting import PATIENCE, wait_until
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 SIGNAL_NAMES = ["SIGINT", "SIGTERM"]
-PATIENCE = 20.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 def _end(process: "subprocess.Popen[bytes]", sent: int) -> tuple[bytes, bytes]:
@@ -40,21 +28,6 @@ def _end(process: "subprocess.Popen[bytes]", sent: int) -> tuple[bytes, bytes]:
             return process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
-
-
-@pytest.fixture
-def proxy(valkey: RedisServer) -> Iterator[FaultProxy]:
-    with FaultProxy(valkey.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far_world(
-    make_world: MakeWorld, valkey: RedisServer, moto: S3Server, proxy: FaultProxy
-) -> World:
-    world = make_world(valkey, moto)
-    world.more["JOBCTL_REDIS_URL"] = proxy.url
-    return world
 
 
 @pytest.mark.parametrize(("sent", "code"), SIGNALS, ids=SIGNAL_NAMES)

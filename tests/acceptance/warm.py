@@ -78,6 +78,12 @@ class WarmJobctl:
         ]
 
 
+def run_at_once(commands: Sequence[Sequence[str]], *, env: Mapping[str, str]) -> Sequence[Ending]:
+    """Every command in its own process, all released at the same moment."""
+    with WarmJobctl() as warm:
+        return warm.run([Start(arguments=arguments) for arguments in commands], env=env)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Child:
     pid: int

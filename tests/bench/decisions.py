@@ -5,14 +5,11 @@ Each way has the same jobs in a namespace of its own, on one server. Documents a
 """
 
 import random
-import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,7 @@ from jobctl.storage.directory_objects import DirectoryObjectStore
 from jobctl.storage.keys import Keys
 from tests.acceptance.foreign_approval import ForeignApprovalService
 from tests.bench.awaiting import seed
+from tests.bench.pings import PING_EVERY, pinging
 from tests.cli.runner import clean_environment
 from tests.servers.redis_server import RedisServer, start_valkey
 from tests.storage.redis_under_test import open_store
@@ -36,7 +34,6 @@ from tests.storage.redis_under_test import open_store
 REASON = "names of the staff alone"
 ROUNDS = 3
 PROCESSES = 10  # a round
-PING_EVERY = 0.0005
 FLOOR = "EVALSHA a round trip"
 
 
@@ -78,32 +75,8 @@ class Bench:
         assert found == {status}, found
 
 
-@contextmanager
-def _pinging(server: RedisServer) -> Iterator[list[float]]:
-    """How long another client waited for each of its PINGs, in milliseconds."""
-    waits: list[float] = []
-    over = threading.Event()
-
-    def ping() -> None:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(server.socket))
-            while not over.wait(PING_EVERY):
-                started = time.perf_counter()
-                connection.sendall(b"PING\r\n")
-                connection.recv(64)
-                waits.append((time.perf_counter() - started) * 1000)
-
-    thread = threading.Thread(target=ping)
-    thread.start()
-    try:
-        yield waits
-    finally:
-        over.set()
-        thread.join()
-
-
 def _timed(bench: Bench, name: str, work: Callable[[], object], jobs: int, note: str = "") -> Timed:
-    with _pinging(bench.server) as pings:
+    with pinging(bench.server) as pings:
         started = time.perf_counter()
         work()
         seconds = time.perf_counter() - started
@@ -231,7 +204,7 @@ def main() -> None:
     ids = [str(UUID(int=draw.getrandbits(128), version=4)) for _ in range(jobs)]
     server = start_valkey()
     try:
-        with _pinging(server) as idle:
+        with pinging(server) as idle:
             time.sleep(2)
         rounds = []
         for _ in range(ROUNDS):

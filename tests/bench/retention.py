@@ -4,16 +4,13 @@ Each is done by a whole jobctl process and, on a sample that is extrapolated, th
 have it: SCAN 100 and a HGETALL a job; an EVALSHA and a delete_object a job; a ZADD a job.
 """
 
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,11 +19,11 @@ from typing import Any
 from jobctl.storage.keys import Keys
 from tests.bench import seeds_way
 from tests.bench.past_jobs import documents_left, job_id, load, put_documents
+from tests.bench.pings import pinging
 from tests.cli.runner import clean_environment, command
 from tests.servers.redis_server import RedisServer, start_valkey
 from tests.servers.s3 import S3Server, start_seaweed
 
-PING_EVERY = 0.0005
 SAMPLE = 20_000  # jobs that are read the seeds' way
 DELETED = 1_000  # and deleted
 BUCKET, SAMPLE_BUCKET = "bench-documents", "bench-sample"
@@ -103,30 +100,6 @@ def _peak_of(process: "subprocess.Popen[bytes]") -> int:
                 peak = int(line.split()[1])
         time.sleep(0.01)
     return peak
-
-
-@contextmanager
-def pinging(server: RedisServer) -> Iterator[list[float]]:
-    """How long another client waited for each of its PINGs, in milliseconds."""
-    waits: list[float] = []
-    over = threading.Event()
-
-    def ping() -> None:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(server.socket))
-            while not over.wait(PING_EVERY):
-                started = time.perf_counter()
-                connection.sendall(b"PING\r\n")
-                connection.recv(64)
-                waits.append((time.perf_counter() - started) * 1000)
-
-    thread = threading.Thread(target=ping)
-    thread.start()
-    try:
-        yield waits
-    finally:
-        over.set()
-        thread.join()
 
 
 def _selecting(bench: Bench) -> list[Timed]:

@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,11 +18,11 @@ from typing import Any
 from tests.cli.runner import LONGEST_SECONDS, Outcome, clean_environment, command
 from tests.cli.world import World, new_id
 from tests.servers.scripted_s3 import Answer, Request, scripted_s3
+from tests.waiting import PATIENCE, wait_until
 
 REASON = "names of staff only"
 WHY = ("--reason", REASON)
 HOUR = timedelta(hours=1)
-PATIENCE = 20.0
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "id")
 # What jobctl reads and changes these jobs by, and how a changed job looks then.
 CHANGES = {
@@ -136,13 +136,6 @@ def troubles(world: World) -> Iterator[dict[str, str]]:
         yield limited_user(world, *rules)
     yield {"JOBCTL_READ_ONLY": "true"}
     yield {"JOBCTL_HANDOFF": "celery"}
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 class SlowDocuments:

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from jobctl.storage import redis_connection, redis_mutation
 from tests.cli.world import World
+from tests.servers.proxy import FaultProxy
 from tests.servers.redis_server import RedisServer
 from tests.servers.s3 import S3Server
+
+# Nobody needs to wait ten seconds for a reply that will not come.
+COMMAND_SECONDS = 0.8
+RECOVERY_SECONDS = 0.6
 
 MakeWorld = Callable[[RedisServer, S3Server], World]
 
@@ -70,3 +76,32 @@ def any_world(make_world: MakeWorld, any_redis: RedisServer, moto: S3Server) -> 
 def strict_world(make_world: MakeWorld, valkey: RedisServer, seaweed: S3Server) -> World:
     """With an S3 server that checks credentials."""
     return make_world(valkey, seaweed)
+
+
+@pytest.fixture
+def behind_proxy(valkey: RedisServer) -> RedisServer:
+    """The server of `proxy`; a module that wants another overrides it."""
+    return valkey
+
+
+@pytest.fixture
+def proxy(behind_proxy: RedisServer) -> Iterator[FaultProxy]:
+    with FaultProxy(behind_proxy.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far_world(
+    make_world: MakeWorld, behind_proxy: RedisServer, moto: S3Server, proxy: FaultProxy
+) -> World:
+    """jobctl goes through the proxy, the world's own client does not."""
+    world = make_world(behind_proxy, moto)
+    world.more["JOBCTL_REDIS_URL"] = proxy.url
+    return world
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a reply nor what became of a change is waited for as long as users would."""
+    monkeypatch.setattr(redis_connection, "COMMAND_SECONDS", COMMAND_SECONDS)
+    monkeypatch.setattr(redis_mutation, "_RECOVERY_SECONDS", RECOVERY_SECONDS)

@@ -2,16 +2,13 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from subprocess import Popen
 
 import pytest
 
 from jobctl.errors import ExitCode
-from jobctl.storage import redis_connection, redis_mutation
 from tests.cli.decisions import (
     CHANGES,
-    PATIENCE,
     WHY,
     arguments_of,
     hold,
@@ -19,32 +16,13 @@ from tests.cli.decisions import (
     request_approval,
     slow_documents,
     statuses,
-    wait_until,
 )
-from tests.cli.fixtures import MakeWorld
 from tests.cli.runner import start
 from tests.cli.world import World
 from tests.servers.proxy import FaultProxy
-from tests.servers.redis_server import RedisServer
-from tests.servers.s3 import S3Server
+from tests.waiting import PATIENCE, wait_until
 
 COUNTS = ("requested", "changed", "unchanged", "failed", "not_tried")
-
-
-@pytest.fixture
-def proxy(valkey: RedisServer) -> Iterator[FaultProxy]:
-    with FaultProxy(valkey.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def far_world(
-    make_world: MakeWorld, valkey: RedisServer, moto: S3Server, proxy: FaultProxy
-) -> World:
-    """jobctl goes through the proxy, the world's own client does not."""
-    world = make_world(valkey, moto)
-    world.more["JOBCTL_REDIS_URL"] = proxy.url
-    return world
 
 
 def _start_waiting(world: World, *ids: str) -> Popen[bytes]:
@@ -130,12 +108,11 @@ def test_a_server_that_goes_between_two_batches_ends_the_run(
     assert statuses(far_world, *ids).count("processing_queued") == 100
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("verb", CHANGES)
 def test_an_outcome_that_cannot_be_found_out_is_14(
-    verb: str, far_world: World, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+    verb: str, far_world: World, proxy: FaultProxy
 ) -> None:
-    monkeypatch.setattr(redis_connection, "COMMAND_SECONDS", 0.4)
-    monkeypatch.setattr(redis_mutation, "_RECOVERY_SECONDS", 0.6)
     ids = [job_for(verb, far_world) for _ in range(3)]
     proxy.drop_reply(matching=b"EVALSHA")
     proxy.drop_reply(matching=b"XRANGE", times=1_000)

@@ -13,7 +13,6 @@ import pytest
 from jobctl.errors import ExitCode
 from tests.cli.decisions import (
     CHANGES,
-    PATIENCE,
     WHY,
     arguments_of,
     at_keyboard,
@@ -25,6 +24,7 @@ from tests.cli.decisions import (
 )
 from tests.cli.runner import Outcome, start
 from tests.cli.world import World, new_id
+from tests.waiting import PATIENCE
 
 each_verb = pytest.mark.parametrize("verb", CHANGES)
 SIGNALS = [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]

@@ -12,18 +12,17 @@ from jobctl.errors import ExitCode
 from tests.acceptance.embedded import client_of, server_is_gone, short_directory
 from tests.cli.decisions import (
     FORMATS,
-    PATIENCE,
     WHY,
     assert_no_canary,
     request_approval,
     token_file,
     token_of,
     troubles,
-    wait_until,
 )
 from tests.cli.expect import assert_refused
 from tests.cli.runner import Outcome, run, start
 from tests.cli.world import World, as_json
+from tests.waiting import PATIENCE, wait_until
 
 TOKEN = "tok3n-CANARY-Zq9xk2Lw7vB1-Zq9xk2Lw7vB1-Zq9xk"
 LOUD = ("--debug", "--verbose")

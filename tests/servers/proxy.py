@@ -17,6 +17,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 FaultMode = Literal["close", "reset", "stall", "truncate"]
+MODES: tuple[FaultMode, ...] = ("close", "reset", "stall", "truncate")
 
 CONTROL_SECONDS = 10.0
 # Aborting a socket that lingers for zero seconds sends RST instead of FIN.

@@ -15,7 +15,7 @@ from jobctl.errors import (
 from jobctl.services.ports import Applied, Mutation
 from jobctl.storage import redis_connection, redis_mutation
 from jobctl.storage.mutation_round import BURST
-from tests.servers.proxy import FaultMode, FaultProxy
+from tests.servers.proxy import MODES, FaultMode, FaultProxy
 from tests.servers.redis_fixtures import ValkeyFactory
 from tests.servers.redis_server import RedisServer
 from tests.storage.bursts import Bursts, changed, hundred, kinds, store_on
@@ -30,7 +30,6 @@ from tests.storage.redis_under_test import (
     removal,
 )
 
-MODES: tuple[FaultMode, ...] = ("close", "reset", "stall", "truncate")
 THIRD = range(2 * BURST, 3 * BURST)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +12,7 @@ from jobctl.storage import redis_connection
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_connection import connect, parse_redis_url
 from jobctl.storage.redis_jobs import RedisJobStore
-from tests.servers.proxy import FaultMode, FaultProxy
+from tests.servers.proxy import MODES, FaultMode, FaultProxy
 from tests.servers.redis_fixtures import ValkeyFactory
 from tests.servers.redis_server import RedisServer
 from tests.storage.redis_under_test import (
@@ -25,8 +25,7 @@ from tests.storage.redis_under_test import (
     redis_under_test,
     removal,
 )
-
-MODES: tuple[FaultMode, ...] = ("close", "reset", "stall", "truncate")
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +133,7 @@ def test_a_server_that_is_gone_for_good_leaves_the_outcome_unknown(
         proxy.drop_reply(matching=b"EVALSHA", mode="stall")
 
         def kill() -> None:
-            _wait_for(lambda: proxy.dropped)
+            wait_until(lambda: proxy.dropped)
             server.kill()
 
         killer = threading.Thread(target=kill)
@@ -179,10 +178,3 @@ def test_a_server_that_was_never_reached_is_no_unknown_outcome(namespace: str) -
         store.apply(creation())
     assert not isinstance(failure.value, OutcomeUnknownError)
     assert time.monotonic() - started < 2
-
-
-def _wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
