@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.servers.redis_server import RedisServer
+from tests.services.audit_listing import audit_log
 from tests.services.world import UnreliableObjects, World
 from tests.storage.redis_under_test import redis_under_test
+
+__all__ = ["audit_log", "world"]
 
 
 @pytest.fixture

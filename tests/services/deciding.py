@@ -1,14 +1,12 @@
 """Jobs to decide on, the verbs that do it, and a namespace seen as a whole."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobctl.domain.job import Secret
 from jobctl.domain.status import JobStatus, TtlPolicy
-from jobctl.errors import JobctlError
 from jobctl.services.approve import ApproveJobs, approve
 from jobctl.services.bulk import Bulk
 from jobctl.services.cancel import CancelJobs, cancel
@@ -17,17 +15,11 @@ from jobctl.services.deny import DenyJobs, deny
 from jobctl.services.documents import Buckets, Documents
 from jobctl.services.operations import Operation, OperationList
 from jobctl.services.ports import (
-    Applied,
-    Glimpse,
     JobStore,
-    Mutation,
-    QueueEntry,
-    Reading,
     Token,
     TokenKind,
 )
 from jobctl.services.retry import RetryJobs, retry
-from jobctl.services.tokens import IssuedToken, IssueToken, TokenChange, issue_token
 from tests.services.world import DOCUMENTS, RESULTS, World
 
 ACTOR = "ops@host"
@@ -221,90 +213,6 @@ def retried(
     return retry(request, jobs=jobs or world.redis.store, documents=documents(world))
 
 
-def token_change(world: World, reason: str = "") -> TokenChange:
-    return TokenChange(actor=ACTOR, new_op_id=world.op_id, reason=reason)
-
-
-def issued(
-    world: World,
-    kind: TokenKind = TokenKind.APPROVAL,
-    *,
-    job_id: str = "job-1",
-    lifetime: timedelta = timedelta(hours=2),
-    extends: bool = False,
-    jobs: JobStore | None = None,
-    reason: str = "",
-) -> IssuedToken:
-    request = IssueToken(
-        job_id=job_id,
-        kind=kind,
-        change=token_change(world, reason),
-        lifetime=lifetime,
-        ttl=TTL,
-        extends=extends,
-    )
-    return issue_token(request, jobs=jobs or world.redis.store)
-
-
-def token(value: str, kind: TokenKind = TokenKind.APPROVAL) -> Token:
-    return Token(kind=kind, value=Secret(value))
-
-
 def only(found: OperationList) -> Operation:
     [operation] = found
     return operation
-
-
-class ObservedJobs:
-    """A job store that counts its calls; something may happen before one of them."""
-
-    def __init__(self, world: World, *, store: JobStore | None = None) -> None:
-        self._store: Any = store or world.redis.store
-        self._happenings: dict[tuple[str, int], Callable[[], object]] = {}
-        self.calls: Counter[str] = Counter()
-        self.applied: list[Mutation] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def at(self, method: str, number: int, happening: Callable[[], object]) -> None:
-        """*happening* takes place, or raises, before the call *number* (0: every call)."""
-        self._happenings[method, number] = happening
-
-    def fail(self, method: str, number: int, error: JobctlError) -> None:
-        def happening() -> None:
-            raise error
-
-        self.at(method, number, happening)
-
-    def _meet(self, method: str) -> None:
-        self.calls[method] += 1
-        for number in (0, self.calls[method]):
-            if (method, number) in self._happenings:
-                self._happenings[method, number]()
-
-    def read(self, job_ids: Sequence[str]) -> Reading:
-        self._meet("read")
-        reading: Reading = self._store.read(job_ids)
-        return reading
-
-    def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
-        self._meet("peek")
-        found: Sequence[Glimpse] = self._store.peek(job_ids)
-        return found
-
-    def queue_entries(self, job_ids: Iterable[str]) -> Mapping[str, Sequence[QueueEntry]]:
-        self._meet("queue_entries")
-        entries: Mapping[str, Sequence[QueueEntry]] = self._store.queue_entries(job_ids)
-        return entries
-
-    def apply(self, mutation: Mutation) -> Applied:
-        self._meet("apply")
-        applied: Applied = self._store.apply(mutation)
-        return applied
-
-    def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
-        self._meet("apply_all")
-        self.applied.extend(mutations)
-        outcomes: Sequence[Applied | JobctlError] = self._store.apply_all(mutations)
-        return outcomes

@@ -13,7 +13,6 @@ from tests.services.deciding import (
     REASON,
     STARTS,
     TTL,
-    ObservedJobs,
     approved,
     awaiting,
     contents,
@@ -26,6 +25,7 @@ from tests.services.deciding import (
     snapshot,
     token_of,
 )
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 from tests.storage.redis_under_test import assert_sound_chain
 

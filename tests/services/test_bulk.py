@@ -13,15 +13,8 @@ from jobctl.errors import (
     UnavailableError,
 )
 from jobctl.services.object_store import StoredObject
-from tests.services.deciding import (
-    ObservedJobs,
-    approved,
-    awaiting,
-    cancelled,
-    contents,
-    retried,
-    snapshot,
-)
+from tests.services.deciding import approved, awaiting, cancelled, contents, retried, snapshot
+from tests.services.observed import ObservedJobs
 from tests.services.world import World
 from tests.storage.redis_under_test import assert_sound_chain
 

@@ -14,7 +14,8 @@ from jobctl.errors import (
     HeldError,
     UnavailableError,
 )
-from tests.services.deciding import ObservedJobs, approved, awaiting, cancelled, only, snapshot
+from tests.services.deciding import approved, awaiting, cancelled, only, snapshot
+from tests.services.observed import ObservedJobs
 from tests.services.world import World
 
 DOWN = UnavailableError("redis is gone")

@@ -15,7 +15,6 @@ from tests.services.deciding import (
     MISSING,
     TTL,
     UNKNOWN,
-    ObservedJobs,
     awaiting,
     cancelled,
     contents,
@@ -27,6 +26,7 @@ from tests.services.deciding import (
     snapshot,
     token_of,
 )
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 from tests.storage.redis_under_test import assert_sound_chain
 

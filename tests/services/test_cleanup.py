@@ -15,7 +15,8 @@ from tests.services.cleaning import (
     revive,
     swept,
 )
-from tests.services.deciding import ObservedJobs, contents, neighbours, server_time, token_key
+from tests.services.deciding import contents, neighbours, server_time, token_key
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, RESULTS, World
 
 ID = "0f5c2b1e-9a37-4c55-8b1a-6c3f5d7e9a10"

@@ -16,7 +16,8 @@ from tests.services.cleaning import (
     planned,
     swept,
 )
-from tests.services.deciding import ObservedJobs, snapshot
+from tests.services.deciding import snapshot
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 
 

@@ -26,7 +26,8 @@ from tests.services.cleaning import (
     revive,
     swept,
 )
-from tests.services.deciding import ObservedJobs, awaiting, documents, server_time, snapshot
+from tests.services.deciding import awaiting, documents, server_time, snapshot
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 
 

@@ -18,7 +18,6 @@ from tests.services.cleaning import (
 )
 from tests.services.deciding import (
     TTL,
-    ObservedJobs,
     awaiting,
     contents,
     denied,
@@ -29,6 +28,7 @@ from tests.services.deciding import (
     token_key,
     token_of,
 )
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, RESULTS, World
 
 

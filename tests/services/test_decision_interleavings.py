@@ -14,7 +14,6 @@ from jobctl.services.tokens import IssuedToken, IssueToken, TokenChange, issue_t
 from tests.services.deciding import (
     ACTOR,
     TTL,
-    ObservedJobs,
     approved,
     awaiting,
     cancelled,
@@ -24,6 +23,7 @@ from tests.services.deciding import (
     token_key,
     token_of,
 )
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 
 

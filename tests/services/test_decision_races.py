@@ -9,16 +9,9 @@ import pytest
 from jobctl.domain.job import Secret
 from jobctl.errors import ConflictError
 from jobctl.services.operations import Operation, OperationList
-from tests.services.deciding import (
-    ObservedJobs,
-    approved,
-    awaiting,
-    denied,
-    issued,
-    only,
-    token_key,
-    token_of,
-)
+from tests.services.deciding import approved, awaiting, denied, only, token_key, token_of
+from tests.services.issuing import issued
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 from tests.storage.redis_under_test import assert_sound_chain, open_store
 

@@ -8,16 +8,8 @@ import pytest
 from jobctl.errors import ConflictError, ExitCode, PartlyDoneError, UnavailableError
 from jobctl.services.operations import Operation, OperationList
 from tests.cli.foreign import ForeignJobService
-from tests.services.deciding import (
-    ObservedJobs,
-    awaiting,
-    contents,
-    denied,
-    lives,
-    only,
-    records,
-    snapshot,
-)
+from tests.services.deciding import awaiting, contents, denied, lives, only, records, snapshot
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 from tests.storage.redis_under_test import assert_sound_chain, open_store
 

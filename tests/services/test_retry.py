@@ -12,7 +12,6 @@ from tests.services.deciding import (
     ACTOR,
     STARTS,
     TTL,
-    ObservedJobs,
     awaiting,
     contents,
     in_status,
@@ -24,6 +23,7 @@ from tests.services.deciding import (
     snapshot,
     token_of,
 )
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 from tests.storage.redis_under_test import assert_sound_chain
 

@@ -6,31 +6,14 @@ from contextlib import nullcontext
 import pytest
 
 from jobctl.errors import ConflictError, JobctlError, NotFoundError
-from jobctl.services.ports import JobStore, TokenKind
-from jobctl.services.tokens import consume_token
-from tests.services.deciding import (
-    ObservedJobs,
-    awaiting,
-    issued,
-    only,
-    token,
-    token_change,
-    token_key,
-    token_of,
-)
+from jobctl.services.ports import TokenKind
+from tests.services.deciding import awaiting, token_key, token_of
+from tests.services.issuing import consume, issued
+from tests.services.observed import ObservedJobs
 from tests.services.world import World
 from tests.storage.redis_under_test import open_store
 
 STREAM = TokenKind.STREAM
-
-
-def consume(world: World, value: str, jobs: JobStore | None = None) -> str | JobctlError:
-    """The job that the token led to, or why it led nowhere."""
-    store = jobs or world.redis.store
-    try:
-        return only(consume_token(token(value, STREAM), token_change(world), jobs=store)).id
-    except JobctlError as error:
-        return error
 
 
 @pytest.mark.parametrize("extends", [False, True])

@@ -22,18 +22,16 @@ from tests.services.deciding import (
     awaiting,
     contents,
     in_status,
-    issued,
     lives,
     neighbours,
     only,
     records,
     server_time,
     snapshot,
-    token,
-    token_change,
     token_key,
     token_of,
 )
+from tests.services.issuing import issued, token, token_change
 from tests.services.world import World
 from tests.storage.redis_under_test import assert_sound_chain
 

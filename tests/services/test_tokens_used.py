@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobctl.domain.job import Secret
-from jobctl.errors import ConflictError, InvalidUsageError, JobctlError, NotFoundError
-from jobctl.services.ports import JobStore, TokenKind
+from jobctl.errors import ConflictError, InvalidUsageError, NotFoundError
+from jobctl.services.ports import TokenKind
 from jobctl.services.tokens import (
     consume_token,
     revoke_token,
@@ -22,16 +22,14 @@ from tests.services.deciding import (
     contents,
     denied,
     in_status,
-    issued,
     lives,
     only,
     records,
     snapshot,
-    token,
-    token_change,
     token_key,
     token_of,
 )
+from tests.services.issuing import consume, issued, token, token_change
 from tests.services.world import World
 
 APPROVAL, STREAM = TokenKind.APPROVAL, TokenKind.STREAM
@@ -67,15 +65,6 @@ class ForeignTokens:
     def validate_and_consume_stream_token(self, token: str) -> str | None:
         found: str | None = self.redis.getdel(f"{self.namespace}:stream-token:{token}")
         return found
-
-
-def consume(world: World, value: str, jobs: JobStore | None = None) -> str | JobctlError:
-    """The job that the token led to, or why it led nowhere."""
-    store = jobs or world.redis.store
-    try:
-        return only(consume_token(token(value, STREAM), token_change(world), jobs=store)).id
-    except JobctlError as error:
-        return error
 
 
 def test_an_approval_token_of_the_service_is_good_for_jobctl(world: World) -> None:
