@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from jobctl import __version__
 from jobctl.cli.context import Invocation
-from jobctl.cli.params import one_of
+from jobctl.cli.parsers import one_of
 from jobctl.cli.tree import LazyGroup
 from jobctl.errors import InvalidUsageError
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.filters import Since, Until
-from jobctl.cli.params import comma_separated, not_blank
+from jobctl.cli.parsers import comma_separated, not_blank
 from jobctl.domain.audit import AuditFilter
 from jobctl.domain.identifiers import check_job_id
 from jobctl.domain.moments import parse_moment
@@ -43,11 +43,10 @@ class AuditFilters:
     until: Until = None
 
     def build(self, now: datetime) -> AuditFilter:
-        actions = (name for text in self.action or () for name in comma_separated(text))
         return AuditFilter(
             job_id=self.job,
             actor=self.actor,
-            actions=frozenset(name.lower() for name in actions),
+            actions=frozenset(name.lower() for name in comma_separated(self.action)),
             op_id=self.op,
             since=parse_moment(self.since, now=now) if self.since else None,
             until=parse_moment(self.until, now=now) if self.until else None,

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 
 from jobctl.cli.confirmation import SAMPLE, can_prompt, confirm, show_sample
 from jobctl.cli.context import Session
-from jobctl.cli.params import comma_separated, key_value, status_name
+from jobctl.cli.parsers import comma_separated, key_value, status_name
 from jobctl.cli.retention_options import Choosing, Doing
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import parse_duration
@@ -108,7 +108,7 @@ def _show(plan: CleanupPlan, session: Session) -> None:
 
 
 def _policy(choosing: Choosing, session: Session) -> RetentionPolicy:
-    names = [name for text in choosing.only or () for name in comma_separated(text)]
+    names = comma_separated(choosing.only)
     for name in names:
         if name not in list(Sweep):
             raise InvalidUsageError(f"no sweep {name}", hint="there are: " + ", ".join(Sweep))

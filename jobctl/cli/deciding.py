@@ -7,7 +7,8 @@ import typer
 
 from jobctl.cli.confirmation import can_prompt
 from jobctl.cli.context import Session
-from jobctl.cli.params import not_blank, status_name
+from jobctl.cli.params import ExpectStatus
+from jobctl.cli.parsers import not_blank
 from jobctl.cli.selection import Selection, bulk_of, choose
 from jobctl.cli.typed_texts import read_reason, read_token, share_stdin
 from jobctl.domain.job import Secret
@@ -75,15 +76,7 @@ class Decided(Selection):
             "--different-from-creator", help="Refuse a decision by who made the job or owns it."
         ),
     ] = False
-    expect_status: Annotated[
-        JobStatus | None,
-        typer.Option(
-            "--expect-status",
-            metavar="STATUS",
-            help="Change nothing unless the job is in STATUS.",
-            parser=status_name,
-        ),
-    ] = None
+    expect_status: ExpectStatus = None
 
 
 def decide(options: Decided, session: Session, verb: str) -> tuple[Bulk, Deciding]:

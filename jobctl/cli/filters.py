@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.params import key_value, priority_name
+from jobctl.cli.parsers import comma_separated, key_value, priority_name
 from jobctl.domain.moments import parse_duration, parse_moment
 from jobctl.domain.priority import Priority
 from jobctl.domain.queries import JobFilter
@@ -127,9 +127,8 @@ class Filters:
 
 
 def _listed(values: Sequence[str] | None) -> list[str]:
-    """Repeated options and comma lists alike, in lower case as filters compare."""
-    parts = [part.strip().lower() for value in values or () for part in value.split(",")]
-    return [part for part in parts if part]
+    """In lower case, as filters compare."""
+    return [name.lower() for name in comma_separated(values)]
 
 
 def _statuses(names: Sequence[str]) -> tuple[frozenset[JobStatus], frozenset[str]]:

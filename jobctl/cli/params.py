@@ -1,7 +1,6 @@
 """Options that commands share, and the decorator that gives every command its common ones."""
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
@@ -10,10 +9,9 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 import typer
 
 from jobctl.cli.context import Session
+from jobctl.cli.parsers import not_blank, one_of, status_name
 from jobctl.domain.identifiers import check_job_id
-from jobctl.domain.priority import Priority
-from jobctl.domain.status import ALIASES, JobStatus, parse_status
-from jobctl.errors import InvalidUsageError
+from jobctl.domain.status import JobStatus
 from jobctl.settings import OutputFormat
 
 T = TypeVar("T")
@@ -37,75 +35,6 @@ class Columned:
     columns: tuple[str, ...] | None
 
 
-def one_of(*allowed: str) -> Callable[[str], str]:
-    """A parser that admits *allowed* alone."""
-
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise InvalidUsageError(f"{text!r} is none of {', '.join(allowed)}")
-        return text
-
-    return parse
-
-
-def not_blank(text: str) -> str:
-    """An option that is given says something: `--reason "$UNSET"` is a mistake."""
-    if not text.strip():
-        raise InvalidUsageError("it is empty", hint="is a variable not set?")
-    return text
-
-
-def comma_separated(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def status_name(text: str) -> JobStatus:
-    status = parse_status(text)
-    if status is None:
-        raise InvalidUsageError(
-            f"no status {text!r}", hint="there are: " + ", ".join((*JobStatus, *ALIASES))
-        )
-    return status
-
-
-def priority_name(text: str) -> Priority:
-    try:
-        return Priority(text.upper())
-    except ValueError:
-        raise InvalidUsageError(
-            f"no priority {text!r}", hint="there are: " + ", ".join(Priority)
-        ) from None
-
-
-def key_value(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise InvalidUsageError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
-def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch("[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
-            raise InvalidUsageError(f"{text!r} is not a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return parse
-
-
-def decimal_number(lowest: float, highest: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
-        if not lowest <= number <= highest:
-            raise InvalidUsageError(f"{text!r} is not a number from {lowest:g} to {highest:g}")
-        return number
-
-    return parse
-
-
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's full id.", parser=check_job_id)]
 JobIds = Annotated[
     list[str],
@@ -122,10 +51,23 @@ Reason = Annotated[
     str | None,
     typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.", parser=not_blank),
 ]
+ExpectStatus = Annotated[
+    JobStatus | None,
+    typer.Option(
+        "--expect-status",
+        metavar="STATUS",
+        help="Change nothing unless the job is in STATUS.",
+        parser=status_name,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")
 ]
-
+Everything = Annotated[bool, typer.Option("--all", "-a", help="No limit.")]
+Cursor = Annotated[
+    str | None,
+    typer.Option("--cursor", metavar="CURSOR", help="Go on behind an earlier list."),
+]
 Columns = Annotated[
     str | None,
     typer.Option("--columns", metavar="NAME,…", help="The columns of table, tsv and csv."),

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.params import DryRun, decimal_number, whole_number
+from jobctl.cli.params import DryRun
+from jobctl.cli.parsers import decimal_number, whole_number
 from jobctl.cli.selection import Yes
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import format_duration, parse_duration

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Session
-from jobctl.cli.params import one_of
+from jobctl.cli.parsers import one_of
 from jobctl.cli.typed_texts import check_reason, read_token
 from jobctl.services.ports import Token, TokenKind
 from jobctl.services.tokens import TokenChange

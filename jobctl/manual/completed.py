@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobctl.cli.params import priority_name, status_name
+from jobctl.cli.parsers import priority_name, status_name
 from jobctl.domain.priority import Priority
 from jobctl.domain.status import JobStatus
 from jobctl.render.columns import COLUMNS

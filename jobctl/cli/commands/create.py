@@ -7,10 +7,9 @@ import typer
 from jobctl.cli.context import Session
 from jobctl.cli.documents import open_document
 from jobctl.cli.job_ids import id_for_new_job
-from jobctl.cli.params import (
-    DryRun,
+from jobctl.cli.params import DryRun, command
+from jobctl.cli.parsers import (
     comma_separated,
-    command,
     key_value,
     not_blank,
     one_of,
@@ -146,9 +145,7 @@ def create(
         "organization_id": org,
         "review_mode": review_mode,
         "max_rounds": max_rounds,
-        "ocr_languages": ",".join(
-            part for one in ocr_language or () for part in comma_separated(one)
-        ),
+        "ocr_languages": ",".join(comma_separated(ocr_language)),
         "pii_skipped": True if skip_pii is not None else None,
         "pii_skip_reason": skip_pii,
         "debug_bundle_requested": debug_bundle or None,

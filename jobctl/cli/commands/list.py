@@ -6,7 +6,8 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.filters import Filters
-from jobctl.cli.params import Columned, Columns, command, one_of, whole_number
+from jobctl.cli.params import Columned, Columns, Cursor, Everything, command
+from jobctl.cli.parsers import one_of, whole_number
 from jobctl.cli.terminal import parse_columns
 from jobctl.services.list_jobs import JobCount, JobListing, ListJobs, count_jobs, list_jobs
 
@@ -32,11 +33,8 @@ def list(  # noqa: A001 - named like its subcommand
             "--limit", "-n", metavar="N", help="At most N jobs.", parser=whole_number(1, 100_000)
         ),
     ] = 50,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="No limit.")] = False,
-    cursor: Annotated[
-        str | None,
-        typer.Option("--cursor", metavar="CURSOR", help="Go on behind an earlier list."),
-    ] = None,
+    everything: Everything = False,
+    cursor: Cursor = None,
     columns: Columns = None,
     count: Annotated[bool, typer.Option("--count", help="Print only how many.")] = False,
 ) -> Columned | JobListing | JobCount:

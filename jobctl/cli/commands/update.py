@@ -8,14 +8,8 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.findings import read_findings
-from jobctl.cli.params import (
-    DryRun,
-    JobId,
-    command,
-    decimal_number,
-    key_value,
-    status_name,
-)
+from jobctl.cli.params import DryRun, ExpectStatus, JobId, command
+from jobctl.cli.parsers import decimal_number, key_value, status_name
 from jobctl.domain.identifiers import check_job_id
 from jobctl.domain.moments import parse_duration
 from jobctl.domain.status import JobStatus
@@ -37,15 +31,7 @@ def update(
         JobStatus | None,
         typer.Option("--status", metavar="STATUS", help="The new status.", parser=status_name),
     ] = None,
-    expect_status: Annotated[
-        JobStatus | None,
-        typer.Option(
-            "--expect-status",
-            metavar="STATUS",
-            help="Change nothing unless the job is in STATUS.",
-            parser=status_name,
-        ),
-    ] = None,
+    expect_status: ExpectStatus = None,
     percentage: Annotated[
         float | None,
         typer.Option(

@@ -6,7 +6,8 @@ import typer
 
 from jobctl.cli.audit_filters import AuditFilters
 from jobctl.cli.context import Session
-from jobctl.cli.params import command, whole_number
+from jobctl.cli.params import Cursor, Everything, command
+from jobctl.cli.parsers import whole_number
 from jobctl.services.audit_list import AuditListing, ListAudit, audit_list
 
 EXAMPLES = """jobctl audit list --job $ID
@@ -25,11 +26,8 @@ def list(  # noqa: A001 - named like its subcommand
             "--limit", "-n", metavar="N", help="At most N records.", parser=whole_number(1, 100_000)
         ),
     ] = 50,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="No limit.")] = False,
-    cursor: Annotated[
-        str | None,
-        typer.Option("--cursor", metavar="CURSOR", help="Go on behind an earlier list."),
-    ] = None,
+    everything: Everything = False,
+    cursor: Cursor = None,
     oldest_first: Annotated[
         bool, typer.Option("--oldest-first", help="From the first record on.")
     ] = False,
