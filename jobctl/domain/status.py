@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 # What a foreign service stores as the message of a job that a user cancelled.
 CANCELLED_MESSAGE = "Job cancelled by user"
@@ -66,6 +67,7 @@ _WORKER_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 
+@lru_cache(maxsize=1_000)
 def parse_status(raw: str | None) -> JobStatus | None:
     """The canonical status for *raw*, or None for one that jobctl does not know."""
     return None if raw is None else _BY_NAME.get(raw.strip().lower())

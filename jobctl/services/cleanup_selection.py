@@ -12,7 +12,7 @@ from jobctl.services.documents import Documents
 from jobctl.services.orphans import find_orphans
 from jobctl.services.ports import Glimpse, JobStore
 
-_CLOSER_LOOK = 100
+_CLOSER_LOOK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class _Selection:
         return False
 
     def _judged(self, page: Sequence[Glimpse]) -> Iterator[Due]:
-        reading = self._jobs.read([one.job_id for one in page])
+        reading = self._jobs.read([one.job_id for one in page], brief=True)
         for one, record in zip(page, reading.records, strict=True):
             if record is None:
                 if Sweep.INDEX in self._policy.sweeps:

@@ -33,8 +33,7 @@ class Reading:
     records: tuple[JobRecord | None, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(NamedTuple):
     """A place in the index: seconds of the last change, then the id. Newest first."""
 
     score: float
@@ -173,8 +172,9 @@ class Lease(Protocol):
 class JobStore(Protocol):
     """Jobs with their index, deadlines, queues and audit trail."""
 
-    def read(self, job_ids: Sequence[str]) -> Reading:
-        """One round trip, whatever the number of ids."""
+    def read(self, job_ids: Sequence[str], *, brief: bool = False) -> Reading:
+        """One round trip for some dozens of ids. *brief* is for very many: of each job no more
+        than its status, the times of its changes, its document's key and state of cleanup."""
 
     def find(self, prefix: str) -> Sequence[str]:
         """Up to two indexed ids that begin with *prefix*."""

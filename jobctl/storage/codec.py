@@ -5,7 +5,7 @@ refuses None, which would be stored as the text "None".
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -123,6 +123,31 @@ _PARSED = (
     | {_HISTORY: (_HISTORY, read_attempts)}
 )
 KNOWN_FIELDS = frozenset({*_PARSED, *_FREE_TEXT, *_ELSEWHERE})
+
+
+# What tells whether a job is due for a cleanup; no text of it that could hold PII.
+_TELLING = ("error_message", "error", "summary")
+BRIEF = (
+    "job_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "cancelled_at",
+    "approval_expires_at",
+    "cleanup_state",
+    "s3_key",
+    *_TELLING,
+)
+
+
+def brief_record(values: Sequence[str | None]) -> Mapping[str, str]:
+    """The stored fields for the *values* of `BRIEF`. Texts are there if they tell of a user's
+    cancellation, since what would mask their PII is not."""
+    return {
+        name: value
+        for name, value in zip(BRIEF, values, strict=True)
+        if value is not None and (name not in _TELLING or value == CANCELLED_MESSAGE)
+    }
 
 
 def decode(job_id: str, stored: Mapping[str, str]) -> Job:

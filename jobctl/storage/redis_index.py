@@ -67,13 +67,23 @@ class IndexPages:
         """Remember where *places* end; *passed* have the score of the place before them."""
         if places:
             before, self._last = self._last, places[-1]
-            tied = sum(place.score == self._last.score for place in places)
+            tied = _tied(places)
             self._passed = passed + tied if self._last.score == before.score else tied
         return places
 
     def _places(self, highest: str, offset: int, count: int) -> Request:
         limit = ("LIMIT", offset, count)
         return ("ZREVRANGEBYSCORE", self._key, highest, self._lowest, "WITHSCORES", *limit)
+
+
+def _tied(places: Sequence[Position]) -> int:
+    """How many at the end have one score."""
+    score, tied = places[-1].score, 0
+    for place in reversed(places):
+        if place.score != score:
+            break
+        tied += 1
+    return tied
 
 
 def bounds(since: datetime | None, until: datetime | None) -> tuple[str, str]:
@@ -84,8 +94,7 @@ def bounds(since: datetime | None, until: datetime | None) -> tuple[str, str]:
 
 def positions(answer: Sequence[str]) -> list[Position]:
     """Members and scores in turn, as WITHSCORES has them."""
-    pairs = zip(answer[::2], answer[1::2], strict=True)
-    return [Position(score=float(score), job_id=member) for member, score in pairs]
+    return list(map(Position, map(float, answer[1::2]), answer[::2]))
 
 
 def _order(place: Position) -> tuple[float, bytes]:

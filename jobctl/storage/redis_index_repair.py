@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from jobctl.errors import ConflictError, NotPermittedError
 from jobctl.services.backfill_index import Checkpoint, Indexed
-from jobctl.storage.bulk_reader import BulkReader
 from jobctl.storage.keys import Keys, wire
 from jobctl.storage.redis_errors import translated
 from jobctl.storage.redis_reads import RedisReader
@@ -28,7 +27,6 @@ class RedisIndexRepair:
         self._keys = keys
         self._server = server
         self._reads = RedisReader(client, server=server)
-        self._bulk = BulkReader(client, server=server)
         self._rebuilt = f"{keys.namespace}:jobctl:index:rebuilt"
         self._retired = f"{keys.namespace}:jobctl:index:retired"
         self._added = 0  # to the rebuilt index
@@ -44,10 +42,10 @@ class RedisIndexRepair:
         return int(following), list(dict.fromkeys(member for member, _ in found))
 
     def indexed(self, job_ids: Sequence[str]) -> Sequence[Indexed]:
-        stored = self._bulk.fields(
+        stored = self._reads.fields(
             [self._keys.job(one) for one in job_ids], ("updated_at", "created_at", "status")
         )
-        found = self._reads.one("ZMSCORE", self._keys.index, *map(wire, job_ids)) if job_ids else ()
+        found = self._reads.one("ZMSCORE", self._keys.index, *job_ids) if job_ids else ()
         return [
             Indexed(job_id, None if score is None else float(score), *values)
             for job_id, score, values in zip(job_ids, found, stored, strict=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,8 @@ from jobctl.services.ports import (
     Token,
     TokenHolder,
 )
-from jobctl.storage.bulk_reader import BulkReader
-from jobctl.storage.codec import decode, unreadable
-from jobctl.storage.keys import Keys, wire
+from jobctl.storage.codec import BRIEF, brief_record, decode, unreadable
+from jobctl.storage.keys import Keys
 from jobctl.storage.redis_index import IndexPages, bounds
 from jobctl.storage.redis_mutation import MutationScript
 from jobctl.storage.redis_queues import QueueReader
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 
 _GLIMPSES = 1_000
+_SCORES = 500  # at once: others wait meanwhile
+_NO_KEY = -2  # as TTL has it
 _GLIMPSED = Glimpse._fields[2:]
 
 
@@ -44,28 +46,30 @@ class RedisJobStore:
         self._client = client
         self._keys = keys
         self._reads = RedisReader(client, server=server)
-        self._bulk = BulkReader(client, server=server)
         self._mutate = MutationScript(client, keys=keys, server=server)
 
     def close(self) -> None:
         self._client.close()
 
-    def read(self, job_ids: Sequence[str]) -> Reading:
+    def read(self, job_ids: Sequence[str], *, brief: bool = False) -> Reading:
         requests: list[Request] = [("TIME",)]
         for job_id in job_ids:
-            key, member = wire(self._keys.job(job_id)), wire(job_id)
-            requests += [
-                ("HGETALL", key),
-                ("TTL", key),
-                ("ZSCORE", self._keys.index, member),
-                ("ZSCORE", self._keys.deadlines, member),
-            ]
-        now, *answers = self._reads.ask(requests, records=slice(1, None, 4))
+            key = self._keys.job(job_id)
+            requests += [("HMGET", key, *BRIEF) if brief else ("HGETALL", key), ("TTL", key)]
+        sets = (self._keys.index, self._keys.deadlines)
+        for start in range(0, len(job_ids), _SCORES):
+            some = job_ids[start : start + _SCORES]
+            requests += [("ZMSCORE", key, *some) for key in sets]
+        last = 1 + 2 * len(job_ids)
+        answers = self._reads.ask(requests, records=slice(1, last, 2))
+        scores, deadlines = chain(*answers[last::2]), chain(*answers[last + 1 :: 2])
         records = tuple(
-            self._record(job_id, *answers[4 * place : 4 * place + 4])
-            for place, job_id in enumerate(job_ids)
+            self._record(*one)
+            for one in zip(
+                job_ids, answers[1:last:2], answers[2:last:2], scores, deadlines, strict=True
+            )
         )
-        return Reading(now=_clock(now), records=records)
+        return Reading(now=_clock(answers[0]), records=records)
 
     def _record(
         self,
@@ -75,8 +79,8 @@ class RedisJobStore:
         score: float | None,
         deadline: float | None,
     ) -> JobRecord | None:
-        job = _job(job_id, stored)
-        if job is None:
+        job = _job(job_id, brief_record(stored) if isinstance(stored, list) else stored)
+        if job is None or ttl == _NO_KEY:
             return None
         return JobRecord(
             job=job,
@@ -86,7 +90,7 @@ class RedisJobStore:
         )
 
     def find(self, prefix: str) -> Sequence[str]:
-        if self._reads.one("ZSCORE", self._keys.index, wire(prefix)) is not None:
+        if self._reads.one("ZSCORE", self._keys.index, (prefix)) is not None:
             return (prefix,)
         found: dict[str, None] = {}
         cursor = 0
@@ -120,7 +124,7 @@ class RedisJobStore:
         places = pages.first()
         while places:
             requests: list[Request] = [
-                ("HGETALL", wire(self._keys.job(place.job_id))) for place in places
+                ("HGETALL", self._keys.job(place.job_id)) for place in places
             ]
             *stored, following = self._reads.ask(
                 [*requests, pages.request()], records=slice(0, len(places))
@@ -143,19 +147,18 @@ class RedisJobStore:
         )
         places = pages.first()
         while places:
-            stored = self._bulk.fields(
-                [self._keys.job(place.job_id) for place in places], _GLIMPSED
-            )
+            keys = [self._keys.job(place.job_id) for place in places]
+            stored, following = self._reads.fields_and(pages.request(), keys, _GLIMPSED)
             yield [
                 Glimpse(place.job_id, place.score, *values)
                 for place, values in zip(places, stored, strict=True)
             ]
-            places = pages.take(self._reads.one(*pages.request()))
+            places = pages.take(following)
 
     def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
-        stored = self._bulk.fields([self._keys.job(one) for one in job_ids], _GLIMPSED)
+        stored = self._reads.fields([self._keys.job(one) for one in job_ids], _GLIMPSED)
         index = self._keys.index
-        found = self._reads.ask([("ZSCORE", index, wire(job_id)) for job_id in job_ids])
+        found = self._reads.ask([("ZSCORE", index, job_id) for job_id in job_ids])
         return [
             Glimpse(job_id, -inf if score is None else float(score), *values)
             for job_id, score, values in zip(job_ids, found, stored, strict=True)
@@ -163,11 +166,11 @@ class RedisJobStore:
 
     def document_keys(self) -> Iterator[Sequence[tuple[str, str]]]:
         for job_ids in scanned_ids(self._keys, self._reads):
-            stored = self._bulk.fields([self._keys.job(one) for one in job_ids], ("s3_key",))
+            stored = self._reads.fields([self._keys.job(one) for one in job_ids], ("s3_key",))
             yield [(job_id, key) for job_id, (key,) in zip(job_ids, stored, strict=True) if key]
 
     def raw_records(self, job_ids: Sequence[str]) -> Sequence[Mapping[str, str]]:
-        requests: list[Request] = [("HGETALL", wire(self._keys.job(one))) for one in job_ids]
+        requests: list[Request] = [("HGETALL", (self._keys.job(one))) for one in job_ids]
         return self._reads.ask(requests)
 
     def queue_entries(self, job_ids: Iterable[str]) -> Mapping[str, Sequence[QueueEntry]]:
@@ -178,7 +181,7 @@ class RedisJobStore:
 
     def token_holder(self, token: Token) -> TokenHolder | None:
         key = self._keys.token(token)
-        job_id, ttl = self._reads.ask([("GET", wire(key)), ("TTL", wire(key))])
+        job_id, ttl = self._reads.ask([("GET", (key)), ("TTL", (key))])
         if job_id is None:
             return None
         return TokenHolder(job_id=job_id, ttl=timedelta(seconds=ttl) if ttl >= 0 else None)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from jobctl.domain.audit import AuditHead
 from jobctl.errors import JobctlError, OutcomeUnknownError, UnavailableError
 from jobctl.services.ports import Applied, Mutation
-from jobctl.storage.keys import Keys, wire
+from jobctl.storage.exchange import command, exchange
+from jobctl.storage.keys import Keys
 from jobctl.storage.mutation_protocol import (
     arguments,
     concerns_all,
@@ -70,12 +71,12 @@ class MutationScript:
         return answers
 
     def _execute(self, batch: Sequence[Attempt]) -> list[Sequence[str] | Exception]:
-        pipe = self._client.pipeline(transaction=False)
+        commands = []
         for one in batch:
             keys = keys_of(one.mutation, self._keys)
             args = arguments(one.mutation, one.record, one.head, digest=one.follows.hash)
-            pipe.evalsha(digest("mutate"), len(keys), *map(wire, keys), *map(wire, args))
-        answers: list[Sequence[str] | Exception] = pipe.execute(raise_on_error=False)
+            commands.append(command("EVALSHA", digest("mutate"), len(keys), *keys, *args))
+        answers: list[Sequence[str] | Exception] = exchange(self._client, commands)
         return answers
 
     def translate(self, error: Exception) -> JobctlError:

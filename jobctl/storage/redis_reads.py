@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jobctl.storage.exchange import command, exchange, word
 from jobctl.storage.redis_errors import translated
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ _ATTEMPTS = 3
 
 Request = tuple[Any, ...]
 """The words of a command."""
+
+Values = list[str | None]
 
 
 class RedisReader:
@@ -29,23 +32,50 @@ class RedisReader:
         return self.ask([request])[0]
 
     def ask(self, requests: Sequence[Request], *, records: slice = slice(0)) -> list[Any]:
-        """One round trip of reads; a lost connection is tried again, since reading is harmless.
+        """The answers in order, as redis-py has them; a lost connection is tried again, since
+        reading is harmless.
 
         A wrong type among the answers to *records* is an answer, an exception that is handed
         over; other errors raise.
         """
-        return asked_again(lambda: self._asked(requests, records), server=self._server)
+        answers = self._exchange([command(*request) for request in requests], records)
+        meanings = self._client.response_callbacks
+        return [
+            meanings[request[0]](answer)
+            if request[0] in meanings and not isinstance(answer, Exception)
+            else answer
+            for request, answer in zip(requests, answers, strict=True)
+        ]
 
-    def _asked(self, requests: Sequence[Request], records: slice) -> list[Any]:
-        pipe = self._client.pipeline(transaction=False)
-        for request in requests:
-            pipe.execute_command(*request)
-        started = time.monotonic()
-        answers: list[Any] = pipe.execute(raise_on_error=False)
-        _raise_errors(answers, records)
-        spent = (time.monotonic() - started) * 1000
-        _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
-        return answers
+    def fields(self, keys: Sequence[str], names: Sequence[str]) -> list[Values]:
+        """The values of *names* in each of very many *keys*, None for what is absent or not a
+        hash."""
+        return self.fields_and((), keys, names)[0]
+
+    def fields_and(
+        self, request: Request, keys: Sequence[str], names: Sequence[str]
+    ) -> tuple[list[Values], Any]:
+        """As `fields`, and the raw answer to *request*, which goes out behind them."""
+        head = f"*{len(names) + 2}\r\n$5\r\nHMGET\r\n"
+        tail = "".join(map(word, names))
+        commands = [head + word(key) + tail for key in keys]
+        if request:
+            commands.append(command(*request))
+        answers = self._exchange(commands, slice(len(keys)))
+        nothing: Values = [None] * len(names)
+        values = [nothing if isinstance(one, Exception) else one for one in answers[: len(keys)]]
+        return values, answers[-1] if request else None
+
+    def _exchange(self, commands: Sequence[str], records: slice) -> list[Any]:
+        def exchanged() -> list[Any]:
+            started = time.monotonic()
+            answers = exchange(self._client, commands)
+            _raise_errors(answers, records)
+            spent = (time.monotonic() - started) * 1000
+            _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
+            return answers
+
+        return asked_again(exchanged, server=self._server)
 
 
 def asked_again(question: Callable[[], T], *, server: str) -> T:

@@ -37,9 +37,9 @@ class ObservedJobs:
             if (method, number) in self._happenings:
                 self._happenings[method, number]()
 
-    def read(self, job_ids: Sequence[str]) -> Reading:
+    def read(self, job_ids: Sequence[str], *, brief: bool = False) -> Reading:
         self._meet("read")
-        reading: Reading = self._store.read(job_ids)
+        reading: Reading = self._store.read(job_ids, brief=brief)
         return reading
 
     def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:

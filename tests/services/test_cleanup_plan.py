@@ -233,7 +233,7 @@ def test_other_changes_than_deletions_are_not_limited(world: World) -> None:
 
 @pytest.mark.parametrize("page", [1, 2])
 def test_an_outage_never_reads_as_nothing_to_do(world: World, page: int) -> None:
-    for number in range(150):
+    for number in range(600):
         job_of_the_past(world, f"job-{number}", document=False)
     jobs = ObservedJobs(world)
     jobs.fail("read", page, UnavailableError("Redis has gone"))

@@ -5,6 +5,7 @@ from typing import Any
 
 from jobctl.errors import JobctlError
 from jobctl.services.ports import Applied, Mutation
+from jobctl.storage.exchange import command, exchange
 from jobctl.storage.redis_jobs import RedisJobStore
 from tests.storage.redis_under_test import RedisUnderTest, change
 
@@ -27,35 +28,15 @@ class Bursts:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def pipeline(self, **options: Any) -> Any:
-        return _Burst(self, self._client.pipeline(**options))
-
-
-class _Burst:
-    def __init__(self, owner: Bursts, pipeline: Any) -> None:
-        self._owner = owner
-        self._pipeline = pipeline
-        self._scripts: list[tuple[Any, ...]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pipeline, name)
-
-    def evalsha(self, *args: Any) -> None:
-        self._scripts.append(args)
-
-    def execute(self, **options: Any) -> Any:
-        if not self._scripts:
-            return self._pipeline.execute(**options)
-        self._owner.sizes.append(len(self._scripts))
-        number, middle = len(self._owner.sizes), len(self._scripts) // 2
-        self._owner.before.get(number, lambda: None)()
-        for place, args in enumerate(self._scripts):
-            if place == middle and number in self._owner.within:
-                self._pipeline.execute_command(*self._owner.within[number])
-            self._pipeline.evalsha(*args)
-        answers = self._pipeline.execute(**options)
-        if number in self._owner.within:
-            del answers[middle]
+    def exchange(self, commands: Sequence[str]) -> list[Any]:
+        self.sizes.append(len(commands))
+        number, middle = len(self.sizes), len(commands) // 2
+        self.before.get(number, lambda: None)()
+        if number not in self.within:
+            return exchange(self._client, commands)
+        between = command(*self.within[number])
+        answers = exchange(self._client, [*commands[:middle], between, *commands[middle:]])
+        del answers[middle]
         return answers
 
 

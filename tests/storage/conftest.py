@@ -1,10 +1,14 @@
 """Fixtures for the object stores."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jobctl.storage import redis_mutation
 from jobctl.storage.directory_objects import DirectoryObjectStore
+from jobctl.storage.exchange import exchange
 from tests.servers.s3 import S3Server
 from tests.servers.s3_fixtures import SignIn, moto, moto_bucket, s3_bucket, seaweed, sign_in
 from tests.storage.bucket_under_test import BucketUnderTest, s3_store
@@ -28,3 +32,14 @@ def seaweed_documents(seaweed: S3Server, s3_bucket: str, sign_in: SignIn) -> Buc
 def moto_documents(moto: S3Server, moto_bucket: str, sign_in: SignIn) -> BucketUnderTest:
     sign_in(moto.access_key, moto.secret_key)
     return BucketUnderTest(store=s3_store(moto.endpoint_url), name=moto_bucket, origin=moto)
+
+
+@pytest.fixture
+def scripts_go_through_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may have a method `exchange` of its own, which sees what is sent."""
+
+    def sent(client: Any, commands: Sequence[str]) -> list[Any]:
+        own = getattr(client, "exchange", None)
+        return exchange(client, commands) if own is None else own(commands)
+
+    monkeypatch.setattr(redis_mutation, "exchange", sent)

@@ -30,6 +30,7 @@ from tests.storage.redis_under_test import (
     removal,
 )
 
+pytestmark = pytest.mark.usefixtures("scripts_go_through_the_client")
 THIRD = range(2 * BURST, 3 * BURST)
 
 

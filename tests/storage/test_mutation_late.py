@@ -1,6 +1,6 @@
 """An attempt whose sender gave up waiting may still arrive: the change is made once even then."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import redis
 
 from jobctl.errors import ChangedMeanwhileError, UnavailableError
 from jobctl.services.ports import Applied, Mutation
+from jobctl.storage.exchange import exchange
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_jobs import RedisJobStore
 from tests.servers.proxy import FaultProxy
@@ -20,6 +21,8 @@ from tests.storage.redis_under_test import (
     redis_under_test,
     removal,
 )
+
+pytestmark = pytest.mark.usefixtures("scripts_go_through_the_client")
 
 
 @pytest.fixture
@@ -52,11 +55,8 @@ class Interfering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def evalsha(self, *args: Any) -> Any:
-        return self.send(lambda: self._client.evalsha(*args))
-
-    def pipeline(self, **options: Any) -> Any:
-        return InterferingPipeline(self, self._client.pipeline(**options))
+    def exchange(self, commands: Sequence[str]) -> Any:
+        return self.send(lambda: exchange(self._client, commands))
 
     def send(self, request: Callable[[], Any]) -> Any:
         self._sent.append(request)
@@ -73,26 +73,6 @@ class Interfering:
                 self._sent[0]()
             self._before_second()
         return request()
-
-
-class InterferingPipeline:
-    def __init__(self, owner: Interfering, pipeline: Any) -> None:
-        self._owner = owner
-        self._pipeline = pipeline
-        self._sends_scripts = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pipeline, name)
-
-    def evalsha(self, *args: Any) -> Any:
-        self._sends_scripts = True
-        return self._pipeline.evalsha(*args)
-
-    def execute(self, **options: Any) -> Any:
-        def request() -> Any:
-            return self._pipeline.execute(**options)
-
-        return self._owner.send(request) if self._sends_scripts else request()
 
 
 def _store_with(client: Any, keys: Keys) -> RedisJobStore:

@@ -9,8 +9,9 @@ import pytest
 from redis.exceptions import ConnectionError as LostConnectionError
 
 from jobctl.errors import JobctlError, NotPermittedError, UnavailableError
-from jobctl.storage.bulk_reader import BURST, BulkReader
+from jobctl.storage.exchange import BURST
 from jobctl.storage.redis_connection import connect, parse_redis_url
+from jobctl.storage.redis_reads import RedisReader
 from tests.servers.proxy import FaultProxy
 from tests.servers.redis_server import RedisServer
 from tests.storage.redis_under_test import (
@@ -60,7 +61,7 @@ def whole(keys: Sequence[str]) -> list[list[str | None]]:
 def test_each_answer_belongs_to_its_key(under_test: RedisUnderTest, client: Any, size: int) -> None:
     keys = write(under_test, [f"job-{number}" for number in range(size)])
     random.Random(size).shuffle(keys)
-    assert BulkReader(client, server="here").fields(keys, NAMES) == whole(keys)
+    assert RedisReader(client, server="here").fields(keys, NAMES) == whole(keys)
 
 
 def test_what_is_absent_or_no_hash_is_told_apart_from_its_neighbours(
@@ -75,7 +76,7 @@ def test_what_is_absent_or_no_hash_is_told_apart_from_its_neighbours(
         under_test.raw.delete(keys[place])
         under_test.raw.rpush(keys[place], "a list")
         expected[place] = [None, None, None]
-    assert BulkReader(client, server="here").fields(keys, NAMES) == expected
+    assert RedisReader(client, server="here").fields(keys, NAMES) == expected
 
 
 def test_ids_and_values_beyond_ascii_and_beyond_utf8_are_read(
@@ -83,7 +84,7 @@ def test_ids_and_values_beyond_ascii_and_beyond_utf8_are_read(
 ) -> None:
     odd = ["jöb-日本-😀", "foreign-\udcff\udcfe", "with space", "line\r\nbreak", "nul\0", ""]
     keys = write(under_test, odd)
-    assert BulkReader(client, server="here").fields(keys, NAMES) == whole(keys)
+    assert RedisReader(client, server="here").fields(keys, NAMES) == whole(keys)
 
 
 @pytest.mark.parametrize("mode", ["close", "reset", "truncate"])
@@ -94,7 +95,7 @@ def test_a_connection_that_is_lost_in_the_middle_is_read_again(
     keys = write(under_test, [f"job-{number:05}" for number in range(3_000)])
     with FaultProxy(under_test.url) as proxy, open_client(proxy.url) as client:
         proxy.drop_reply(matching=f"job-{place:05}\r\n".encode(), mode=mode)
-        assert BulkReader(client, server="here").fields(keys, NAMES) == whole(keys)
+        assert RedisReader(client, server="here").fields(keys, NAMES) == whole(keys)
         assert len(proxy.dropped) == 1
         assert client.ping() is True
 
@@ -104,7 +105,7 @@ def test_a_server_that_keeps_losing_connections_is_unavailable(
 ) -> None:
     keys = write(under_test, [f"job-{number:05}" for number in range(300)])
     with FaultProxy(under_test.url) as proxy, open_client(proxy.url) as client:
-        reader = BulkReader(client, server="here")
+        reader = RedisReader(client, server="here")
         proxy.drop_reply(matching=b"job-00200\r\n", times=3)
         with pytest.raises(UnavailableError):
             reader.fields(keys, NAMES)
@@ -124,7 +125,7 @@ def test_a_connection_is_given_back_clean_after_an_error(
     try:
         with connect(parse_redis_url(under_test.url), slot_key="any") as own:
             own.connection_pool.connection_kwargs |= {"username": user, "password": "secret"}
-            reader = BulkReader(own, server="here")
+            reader = RedisReader(own, server="here")
             with pytest.raises(NotPermittedError):
                 reader.fields(keys, NAMES)
             assert reader.fields(keys[:100], NAMES) == whole(keys[:100])
@@ -137,10 +138,10 @@ def test_a_reader_that_is_interrupted_leaves_no_answers_behind(
     under_test: RedisUnderTest, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = write(under_test, [f"job-{number}" for number in range(1_000)])
-    reader = BulkReader(client, server="here")
+    reader = RedisReader(client, server="here")
     connection = client.connection_pool.get_connection()
     client.connection_pool.release(connection)
-    read, left = connection.read_response, iter(range(100))
+    read, left = connection.read_response, iter(range(3))
 
     def interrupted(*args: Any, **options: Any) -> Any:
         if next(left, None) is None:
@@ -227,6 +228,6 @@ def test_an_unreachable_server_is_never_an_empty_answer(under_test: RedisUnderTe
     with FaultProxy(under_test.url) as proxy, open_client(proxy.url) as client:
         proxy.refuse()
         with pytest.raises(JobctlError) as caught:
-            BulkReader(client, server="here").fields([under_test.keys.job("job-1")], NAMES)
+            RedisReader(client, server="here").fields([under_test.keys.job("job-1")], NAMES)
         assert isinstance(caught.value, UnavailableError)
         assert isinstance(caught.value.__cause__, LostConnectionError)
