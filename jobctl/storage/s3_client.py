@@ -1,5 +1,7 @@
 """A boto3 client with jobctl's timeouts and retries."""
 
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ def connect_s3(
     """No request is made; credentials are looked up in boto3's own chain."""
     import boto3
     from botocore.config import Config
+    from botocore.session import get_session
 
     _check_endpoint(endpoint_url)
     config = Config(
@@ -33,11 +36,24 @@ def connect_s3(
         s3={"addressing_style": addressing_style},  # type: ignore[arg-type]
     )
     # A session of its own: boto3's default one is shared and not safe to use from threads.
-    session = boto3.session.Session()
+    own = get_session()
+    own.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    session = boto3.session.Session(botocore_session=own)
     client: S3Client = session.client(
         "s3", endpoint_url=endpoint_url, region_name=region, config=config
     )
     return client
+
+
+def _moment(value: str) -> datetime:
+    """A listing has a thousand times a page, and botocore guesses the format of each."""
+    from botocore.utils import parse_timestamp
+
+    with suppress(ValueError, TypeError):
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return moment
+    return parse_timestamp(value)
 
 
 def _check_endpoint(endpoint_url: str | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError, RefusedError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_KEYS = 1000
 _MOST_THREADS = 8
+# A request for fewer is not worth a thread.
+_FEW_KEYS = 100
 # botocore retries a request that failed as a whole, never a key that failed inside a 200.
 _RETRYABLE = frozenset({"InternalError", "SlowDown", "ServiceUnavailable"})
 _PAUSES = (0.2, 0.6, 1.8)
@@ -137,7 +140,8 @@ def _valid(keys: Iterable[str], tally: _Tally) -> Iterator[str]:
 
 
 def _batches(keys: Iterable[str]) -> list[Sequence[str]]:
-    """Full requests, then the keys that each need their own: one would fail a whole request."""
+    """Requests for all threads, as full as need be, then the keys that each need their own: one
+    would fail a whole request."""
     plain: list[str] = []
     alone: list[Sequence[str]] = []
     for key in keys:
@@ -145,4 +149,5 @@ def _batches(keys: Iterable[str]) -> list[Sequence[str]]:
             alone.append((key,))
         else:
             plain.append(key)
-    return [*(plain[i : i + _MOST_KEYS] for i in range(0, len(plain), _MOST_KEYS)), *alone]
+    size = min(_MOST_KEYS, max(_FEW_KEYS, ceil(len(plain) / _MOST_THREADS)))
+    return [*(plain[i : i + size] for i in range(0, len(plain), size)), *alone]

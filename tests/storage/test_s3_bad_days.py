@@ -137,10 +137,27 @@ def test_delete_reports_the_keys_of_a_later_request_that_fails_as_a_whole() -> N
             return failure(403, "AccessDenied")
         return deletion(deleted=request.keys)
 
-    found, _ = delete(respond, *keys)
+    found, requests = delete(respond, *keys)
 
-    assert found.deleted == (*keys[:1000], *keys[2000:])
-    assert failures(found) == dict.fromkeys(keys[1000:2000], "not_permitted")
+    lost = next(request.keys for request in requests if "temp/1000" in request.keys)
+    assert "temp/0" not in lost
+    assert found.deleted == tuple(key for key in keys if key not in lost)
+    assert failures(found) == dict.fromkeys(lost, "not_permitted")
+
+
+@pytest.mark.parametrize(
+    ("count", "requests"), [(1, 1), (100, 1), (101, 2), (1_000, 8), (9_000, 9)]
+)
+def test_delete_keeps_all_threads_busy_and_asks_for_a_thousand_at_most(
+    count: int, requests: int
+) -> None:
+    keys = [f"temp/{number}" for number in range(count)]
+
+    found, asked = delete(lambda request: deletion(deleted=request.keys), *keys)
+
+    assert found.deleted == tuple(keys)
+    assert sorted(key for request in asked for key in request.keys) == sorted(keys)
+    assert len(asked) == requests
 
 
 def test_delete_stops_at_once_when_the_first_request_fails() -> None:
@@ -151,7 +168,7 @@ def test_delete_stops_at_once_when_the_first_request_fails() -> None:
         with pytest.raises(UnavailableError, match="no room left"):
             documents.delete(*keys)
 
-    assert {len(request.keys) for request in script.requests} == {1000}
+    assert {request.keys[0] for request in script.requests} == {"temp/0"}
 
 
 def test_delete_of_nothing_makes_no_request() -> None:
