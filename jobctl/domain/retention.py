@@ -4,14 +4,14 @@ Age is the time since the last change, not since creation: a job that ended a se
 a month old.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from jobctl.domain.job import Job
-from jobctl.domain.moments import EARLIEST, format_duration, parse_timestamp
+from jobctl.domain.moments import EARLIEST, LATEST, format_duration, parse_timestamp
 from jobctl.domain.status import TERMINAL, JobStatus, parse_status
 
 PENDING = "pending"
@@ -20,6 +20,7 @@ DELETING = "deleting"
 being deleted altogether."""
 
 _ENDED_WITH_DOCUMENTS = frozenset({JobStatus.DENIED, JobStatus.FAILED})
+_KIN = (JobStatus.FAILED, JobStatus.CANCELLED)
 _RUNNING = frozenset({JobStatus.PII_SCANNING, JobStatus.PROCESSING, JobStatus.PROCESSING_QUEUED})
 
 
@@ -96,24 +97,32 @@ class RetentionPolicy:
             key=job.s3_key or "",
         )
 
-    def may_concern(self, stored: Stored) -> bool:
-        """Whether `judge` could find anything; it errs on the side of a closer look."""
-        if stored.cleanup_state:
-            return True
-        status = parse_status(stored.status)
-        if status is JobStatus.AWAITING_APPROVAL:
-            return Sweep.APPROVALS in self.sweeps
-        if status in _RUNNING:
-            return Sweep.STUCK in self.sweeps and self._older(stored, self.stuck_after)
-        if status not in TERMINAL or Sweep.RETENTION not in self.sweeps:
-            return False
-        # A failed job may turn out to be a cancelled one.
-        limits = [self.keep[one] for one in _kin(status) if one in self.keep]
-        return bool(limits) and self._older(stored, min(limits))
+    def sieve(self) -> Callable[[Stored], bool]:
+        """Tells whether `judge` could find anything; it errs on the side of a closer look."""
+        before = {status: self.cutoff - limit for status, limit in self._limits().items()}
+        if Sweep.APPROVALS in self.sweeps:
+            before[JobStatus.AWAITING_APPROVAL] = LATEST
 
-    def _older(self, stored: Stored, limit: timedelta) -> bool:
-        updated_at = parse_timestamp(stored.updated_at) or EARLIEST
-        return self.cutoff - updated_at > limit
+        def may_concern(stored: Stored) -> bool:
+            if stored.cleanup_state:
+                return True
+            status = parse_status(stored.status)
+            if status not in before:
+                return False
+            return (parse_timestamp(stored.updated_at) or EARLIEST) < before[status]
+
+        return may_concern
+
+    def _limits(self) -> dict[JobStatus, timedelta]:
+        """How long a job is left in peace at least, by what its status may mean."""
+        found = dict.fromkeys(_RUNNING, self.stuck_after) if Sweep.STUCK in self.sweeps else {}
+        if Sweep.RETENTION in self.sweeps:
+            found |= self.keep
+            # A failed job may turn out to be a cancelled one.
+            kept = [self.keep[one] for one in _KIN if one in self.keep]
+            if kept:
+                found[JobStatus.FAILED] = min(kept)
+        return found
 
     def _unfinished(self, job: Job) -> tuple[Sweep, str] | None:
         if job.cleanup_state == DELETING:
@@ -155,9 +164,3 @@ def last_change(job: Job, indexed_at: datetime | None) -> datetime | None:
     if job.stamp and job.updated_at is None:
         return None
     return max((at for at in (job.last_activity, indexed_at) if at is not None), default=None)
-
-
-def _kin(status: JobStatus | None) -> tuple[JobStatus, ...]:
-    if status is JobStatus.FAILED:
-        return JobStatus.FAILED, JobStatus.CANCELLED
-    return (status,) if status else ()

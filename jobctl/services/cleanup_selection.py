@@ -49,6 +49,7 @@ def select(
 class _Selection:
     def __init__(self, request: Selecting, jobs: JobStore) -> None:
         self._policy = request.policy
+        self._may_concern = request.policy.sieve()
         self._spared = request.keep_last
         self._jobs = jobs
         self.total = 0
@@ -68,7 +69,7 @@ class _Selection:
                         yield one
                 elif self._is_spared(one):
                     continue
-                elif self._policy.may_concern(one):
+                elif self._may_concern(one):
                     yield one
 
     def _is_spared(self, one: Glimpse) -> bool:

@@ -42,10 +42,13 @@ class RedisIndexRepair:
         return int(following), list(dict.fromkeys(member for member, _ in found))
 
     def indexed(self, job_ids: Sequence[str]) -> Sequence[Indexed]:
-        stored = self._reads.fields(
-            [self._keys.job(one) for one in job_ids], ("updated_at", "created_at", "status")
+        if not job_ids:
+            return ()
+        stored, found = self._reads.fields_and(
+            ("ZMSCORE", self._keys.index, *job_ids),
+            [self._keys.job(one) for one in job_ids],
+            ("updated_at", "created_at", "status"),
         )
-        found = self._reads.one("ZMSCORE", self._keys.index, *job_ids) if job_ids else ()
         return [
             Indexed(job_id, None if score is None else float(score), *values)
             for job_id, score, values in zip(job_ids, found, stored, strict=True)

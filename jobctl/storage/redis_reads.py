@@ -97,7 +97,6 @@ def asked_again(question: Callable[[], T], *, server: str) -> T:
 
 def _raise_errors(answers: Sequence[Any], records: slice) -> None:
     about_one_record = range(*records.indices(len(answers)))
-    for place, answer in enumerate(answers):
-        tolerated = place in about_one_record and "WRONGTYPE" in str(answer)
-        if isinstance(answer, Exception) and not tolerated:
-            raise answer
+    for place in [n for n, answer in enumerate(answers) if isinstance(answer, Exception)]:
+        if place not in about_one_record or "WRONGTYPE" not in str(answers[place]):
+            raise answers[place]

@@ -176,11 +176,11 @@ def test_the_first_look_never_passes_over_what_the_second_finds_due(
     seen = Glimpse(job.id, 0.0, *texts)
     policy = _policy()
     if policy.judge(job, indexed_at=None, deadline=None):
-        assert policy.may_concern(seen)
+        assert policy.sieve()(seen)
 
 
 def test_the_first_look_knows_that_a_failed_job_may_be_a_cancelled_one() -> None:
     stamp = (NOW - 2 * DAY).isoformat()
     seen = Glimpse("job-1", 0.0, "failed", stamp, None, None, None)
-    assert _policy(keep={JobStatus.CANCELLED: DAY}).may_concern(seen)
-    assert not _policy(keep={JobStatus.FAILED: 3 * DAY}).may_concern(seen)
+    assert _policy(keep={JobStatus.CANCELLED: DAY}).sieve()(seen)
+    assert not _policy(keep={JobStatus.FAILED: 3 * DAY}).sieve()(seen)
