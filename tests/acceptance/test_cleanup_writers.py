@@ -14,8 +14,8 @@ from tests.cli.runner import start
 from tests.cli.world import World, new_id
 from tests.storage.redis_under_test import assert_sound_chain
 
-JOBS = 3_000
-WITH_DOCUMENTS = 300
+JOBS = 10_000
+WITH_DOCUMENTS = 1_000
 WRITERS = 4
 DAY = 86_400
 # Written in one step with the check that the record is still there: a worker that is holding a
@@ -38,7 +38,7 @@ def test_no_job_that_a_writer_has_saved_is_deleted(world: World) -> None:
             for number in range(WRITERS)
         ]
         try:
-            stdout, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=120)
         finally:
             process.kill()
             stop.set()

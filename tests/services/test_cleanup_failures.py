@@ -34,7 +34,7 @@ def _documents(*ids: str) -> set[str]:
 
 
 def test_one_document_that_cannot_be_deleted_keeps_its_job_alone(world: World) -> None:
-    ids = _jobs(world, 150)
+    ids = _jobs(world, 1_500)
     world.objects.stuck.add("temp/job-070.pdf")
     report, operations = swept(world)
     [failed] = [one for one in operations if one.error]
