@@ -8,7 +8,7 @@ _jobctl_group() {
     case $1 in
         '') names='create status list approve deny cancel retry update delete cleanup backfill-index token audit config doctor' ;;
         token) names='issue verify consume revoke' ;;
-        audit) names='list' default=list ;;
+        audit) names='list verify export trim' default=list ;;
     esac
 }
 
@@ -179,6 +179,20 @@ _jobctl_option() {
         audit/list:--cursor) source=nothing ;;
         audit/list:-o|audit/list:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         audit/list:--context) source=contexts ;;
+        audit/verify:--segments) source=nothing ;;
+        audit/verify:--public-key) source=files ;;
+        audit/verify:-o|audit/verify:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/verify:--context) source=contexts ;;
+        audit/export:--segments) source=nothing ;;
+        audit/export:--sign-key) source=files ;;
+        audit/export:-o|audit/export:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/export:--context) source=contexts ;;
+        audit/trim:--older) source=nothing ;;
+        audit/trim:--keep-last) source=nothing ;;
+        audit/trim:--segments) source=nothing ;;
+        audit/trim:--public-key) source=files ;;
+        audit/trim:-o|audit/trim:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/trim:--context) source=contexts ;;
         config:-o|config:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         config:--context) source=contexts ;;
         doctor:-o|doctor:--output) source=words choices='table wide json jsonl csv tsv id' ;;
@@ -192,7 +206,7 @@ _jobctl_argument() {
     source=nothing choices=
     case $1:$2 in
         create:1) source=files ;;
-        config:*) source=words choices='redis_url redis_username redis_password_file namespace index_key documents_bucket results_bucket s3_endpoint_url s3_region s3_addressing_style actor output color read_only id_format handoff cancel_status min_reason_length approval_timeout stuck_after retention_completed retention_failed retention_cancelled retention_denied max_delete ttl_completed ttl_failed ttl_cancelled ttl_denied ttl_active local_dir' ;;
+        config:*) source=words choices='redis_url redis_username redis_password_file namespace index_key documents_bucket results_bucket s3_endpoint_url s3_region s3_addressing_style actor output color read_only id_format handoff cancel_status min_reason_length approval_timeout stuck_after retention_completed retention_failed retention_cancelled retention_denied max_delete ttl_completed ttl_failed ttl_cancelled ttl_denied ttl_active audit_bucket audit_retention local_dir' ;;
     esac
 }
 
@@ -216,6 +230,9 @@ _jobctl_options() {
         token/consume) choices='--token-file -o --output --context -q --quiet -h --help' ;;
         token/revoke) choices='--token-file --kind --reason -o --output --context -q --quiet -h --help' ;;
         audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first -o --output --context -q --quiet -h --help' ;;
+        audit/verify) choices='--anchors --jobs --segments --public-key -o --output --context -q --quiet -h --help' ;;
+        audit/export) choices='--segments --sign-key -o --output --context -q --quiet -h --help' ;;
+        audit/trim) choices='--older --keep-last --segments --public-key --dry-run -o --output --context -q --quiet -h --help' ;;
         config) choices='-o --output --context -q --quiet -h --help' ;;
         doctor) choices='-o --output --context -q --quiet -h --help' ;;
         token) choices='-h --help' ;;

@@ -124,6 +124,13 @@ class PartlyDoneError(JobctlError):
     exit_code = ExitCode.PARTIAL
 
 
+class FindingsError(JobctlError):
+    """What would be built upon does not hold."""
+
+    code = "findings"
+    exit_code = ExitCode.FINDINGS
+
+
 class OutcomeUnknownError(JobctlError):
     """The request may or may not have been executed; ``op_id`` tells in the audit trail."""
 

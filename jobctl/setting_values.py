@@ -1,4 +1,4 @@
-"""Reads the values of settings from their texts; InvalidUsageError for what is none."""
+"""Reads the values of settings from texts, InvalidUsageError for what is none; and shows them."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jobctl.domain.limits import REASON_LIMIT, DeletionLimit
-from jobctl.domain.moments import parse_duration
+from jobctl.domain.moments import format_duration, parse_duration
 from jobctl.errors import InvalidUsageError
 
 _WHOLE = 100  # percent
@@ -70,3 +70,30 @@ def bucket(text: str) -> str:
     if not minimum <= len(text) <= maximum or "/" in text:
         raise InvalidUsageError(f"{text!r} is not a bucket name (3 to 63 characters, no /)")
     return text
+
+
+def shown_value(name: str, value: object) -> str | None:
+    """A setting as `config` shows it: durations in units, no password of a URL."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    return _without_password(str(value)) if name.endswith("_url") else str(value)
+
+
+_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+]*)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*))?@)?"
+    r"(?P<rest>[A-Za-z0-9.,:_\[\]-]*(?:/[^?#@]*)?(?:\?(?:&?(?:db|ssl_[a-z_]+)=[^&#@]*)*)?)"
+)
+
+
+def _without_password(url: str) -> str:
+    """*url* with `***` for its password; hidden altogether where it is not clear what is one."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return "(malformed, hidden)"
+    user = found["user"] or ""
+    credentials = f"{user}:***@" if found["password"] is not None else f"{user}@" if user else ""
+    return f"{found['scheme']}://{credentials}{found['rest']}"

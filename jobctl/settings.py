@@ -5,7 +5,6 @@ Every setting has the environment variable `JOBCTL_<NAME>` and a key in a contex
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -16,7 +15,7 @@ from jobctl import setting_values as read
 from jobctl.config_file import LOCAL_CONTEXT, read_config_file, select_context
 from jobctl.domain.identifiers import IdFormat
 from jobctl.domain.limits import DeletionLimit
-from jobctl.domain.moments import format_duration, parse_duration
+from jobctl.domain.moments import parse_duration
 from jobctl.errors import BadConfigurationError, InvalidUsageError
 
 ENVIRONMENT_PREFIX = "JOBCTL_"
@@ -140,6 +139,16 @@ class Settings:
     ttl_active: timedelta = _setting(
         timedelta(days=7), "How long any other job's record is kept.", parse_duration
     )
+    audit_bucket: str | None = _setting(
+        None,
+        "Where audit export keeps its segments: a bucket, s3://bucket/prefix or a directory.",
+    )
+    audit_retention: timedelta | None = _setting(
+        None,
+        "How long nobody may delete or overwrite a segment, where the bucket has Object Lock; "
+        "without it the bucket's own rule holds.",
+        parse_duration,
+    )
     local_dir: Path | None = _setting(
         None,
         "The data of the embedded store; without it $XDG_DATA_HOME/jobctl.",
@@ -167,17 +176,6 @@ class ResolvedSettings:
 
 def environment_name(setting: str) -> str:
     return ENVIRONMENT_PREFIX + setting.upper()
-
-
-def shown_value(name: str, value: object) -> str | None:
-    """A setting as `config` shows it: durations in units, no password of a URL."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    return _without_password(str(value)) if name.endswith("_url") else str(value)
 
 
 def resolve(
@@ -274,19 +272,3 @@ def _base_directory(environ: Mapping[str, str], variable: str, below_home: str) 
     except RuntimeError:
         return None
     return home / below_home if home.is_absolute() else None
-
-
-_URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+]*)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*))?@)?"
-    r"(?P<rest>[A-Za-z0-9.,:_\[\]-]*(?:/[^?#@]*)?(?:\?(?:&?(?:db|ssl_[a-z_]+)=[^&#@]*)*)?)"
-)
-
-
-def _without_password(url: str) -> str:
-    """*url* with `***` for its password; hidden altogether where it is not clear what is one."""
-    found = _URL.fullmatch(url)
-    if found is None:
-        return "(malformed, hidden)"
-    user = found["user"] or ""
-    credentials = f"{user}:***@" if found["password"] is not None else f"{user}@" if user else ""
-    return f"{found['scheme']}://{credentials}{found['rest']}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobctl.errors import BadConfigurationError, InvalidUsageError
+from jobctl.setting_values import shown_value
 from jobctl.settings import (
     PURPOSES,
     ResolvedSettings,
@@ -14,7 +15,6 @@ from jobctl.settings import (
     default_data_directory,
     environment_name,
     resolve,
-    shown_value,
 )
 
 CONFIG = """

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from jobctl.cli.confirmation import SAMPLE, can_prompt, confirm, show_sample
 from jobctl.cli.context import Session
 from jobctl.cli.parsers import comma_separated, key_value, status_name
+from jobctl.cli.places import s3_place
 from jobctl.cli.retention_options import Choosing, Doing
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import parse_duration
@@ -188,16 +189,9 @@ def _archive(
 
 def _archive_place(text: str, session: Session) -> tuple[ObjectStore, str, str]:
     """The store, the bucket and the prefix of `s3://bucket/prefix` or of a directory."""
-    if not text.startswith("s3://"):
+    place = s3_place(text)
+    if place is None:
         from jobctl.storage.directory_objects import DirectoryObjectStore
 
         return DirectoryObjectStore(Path(text)), "jobctl-archive", ""
-    bucket, _, prefix = text.removeprefix("s3://").partition("/")
-    from jobctl.storage.s3_objects import S3ObjectStore
-
-    store = S3ObjectStore(
-        endpoint_url=session.settings.s3_endpoint_url,
-        region=session.settings.s3_region,
-        addressing_style=session.settings.s3_addressing_style,
-    )
-    return store, bucket, f"{prefix.rstrip('/')}/" if prefix else ""
+    return session.s3_objects, *place

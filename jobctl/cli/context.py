@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from jobctl.services.doctor import StoreProbe
     from jobctl.services.documents import Documents
     from jobctl.services.object_store import ObjectStore
-    from jobctl.services.ports import AuditLog, JobStore
+    from jobctl.services.ports import JobStore
     from jobctl.storage.embedded import EmbeddedServer
     from jobctl.storage.keys import Keys
+    from jobctl.storage.redis_audit import RedisAuditLog
     from jobctl.storage.redis_connection import Endpoint
     from jobctl.storage.redis_index_repair import RedisIndexRepair
     from jobctl.storage.redis_lease import RedisLease
@@ -155,7 +156,7 @@ class Session:
         return RedisJobStore(client, keys=self.keys, server=str(self._endpoint))
 
     @cached_property
-    def audit_log(self) -> "AuditLog":
+    def audit_log(self) -> "RedisAuditLog":
         client = self._client
         from jobctl.storage.redis_audit import RedisAuditLog
 
@@ -211,6 +212,11 @@ class Session:
             from jobctl.storage.directory_objects import DirectoryObjectStore
 
             return DirectoryObjectStore(self.data_directory / "documents")
+        return self.s3_objects
+
+    @cached_property
+    def s3_objects(self) -> "ObjectStore":
+        """Of S3, wherever the jobs are."""
         from jobctl.storage.s3_objects import S3ObjectStore
 
         settings = self.settings

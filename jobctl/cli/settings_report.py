@@ -3,7 +3,8 @@
 from jobctl.cli.context import Session
 from jobctl.config_file import LOCAL_CONTEXT
 from jobctl.services.config import SettingInForce, SettingsReport
-from jobctl.settings import PURPOSES, shown_value
+from jobctl.setting_values import shown_value
+from jobctl.settings import PURPOSES
 
 
 def settings_report(session: Session) -> SettingsReport:

@@ -4,10 +4,11 @@ Each record pins the one before it: `hash = SHA-256(prev + canonical JSON)`. A r
 neither document text nor PII findings nor tokens; `reason` is what the actor wrote on purpose.
 """
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii
 
 from jobctl.domain.moments import format_rfc3339
 
@@ -59,9 +60,22 @@ class AuditRecord:
         }
 
     def digest(self) -> str:
-        """SHA-256 over `prev` and the canonical JSON (sorted keys, no blanks, ASCII), in hex."""
-        canonical = json.dumps(self.stream_fields(), sort_keys=True, separators=(",", ":"))
-        return sha256((self.prev + canonical).encode("ascii")).hexdigest()
+        return chain_hash(self.prev, self.stream_fields())
+
+
+COVERED = (
+    "action", "actor", "at", "from", "job_id", "op_id", "reason", "seq", "summary", "to"
+)  # fmt: skip
+"""The fields that the hash covers, in the order of the canonical JSON."""
+
+_CANONICAL = "%s{" + ",".join(f'"{name}":%s' for name in COVERED) + "}"
+
+
+def chain_hash(prev: str, fields: Mapping[str, str]) -> str:
+    """SHA-256 over *prev* and the canonical JSON of the covered *fields* (sorted keys, no blanks,
+    ASCII), in hex."""
+    values = [encode_basestring_ascii(fields[name]) for name in COVERED]
+    return sha256((_CANONICAL % (prev, *values)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

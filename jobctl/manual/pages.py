@@ -12,7 +12,8 @@ from jobctl.manual.program import Command, Group, Parameter, Program
 from jobctl.manual.roff import Item, Listing, Page, bold, italic, literal
 from jobctl.manual.roff import prose as in_roff
 from jobctl.manual.sections import SECTIONS
-from jobctl.settings import PURPOSES, Settings, environment_name, shown_value
+from jobctl.setting_values import shown_value
+from jobctl.settings import PURPOSES, Settings, environment_name
 
 
 def main_page(program: Program) -> str:

@@ -67,6 +67,14 @@ class Glimpse(NamedTuple):
         return self.status is None and self.created_at is None and self.updated_at is None
 
 
+class LastOperation(NamedTuple):
+    """As they are stored; `op_id` is empty for a job that jobctl never changed."""
+
+    op_id: str
+    status: str | None
+    created_at: str | None
+
+
 class TokenKind(StrEnum):
     """What a token is for: deciding on a job, or following its progress."""
 
@@ -200,6 +208,9 @@ class JobStore(Protocol):
     def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
         """The same of jobs that are known by their ids; the score of one that is not in the index
         is minus infinity."""
+
+    def last_operations(self, job_ids: Sequence[str]) -> Sequence[LastOperation | None]:
+        """What each job says of the last change that jobctl made to it; None for no such job."""
 
     def raw_records(self, job_ids: Sequence[str]) -> Sequence[Mapping[str, str]]:
         """The records as they are stored, PII and tokens included; empty for no such job."""

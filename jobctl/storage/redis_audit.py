@@ -5,20 +5,28 @@ from typing import TYPE_CHECKING
 
 from jobctl.domain.audit import AuditEntry
 from jobctl.domain.moments import parse_timestamp
+from jobctl.errors import ConflictError
+from jobctl.services.audit_trail import StoredRecord, TrailExtent
 from jobctl.storage.keys import Keys
+from jobctl.storage.redis_errors import translated
 from jobctl.storage.redis_reads import RedisReader
+from jobctl.storage.scripts import call
 
 if TYPE_CHECKING:
     from redis import Redis
 
 # A server refuses to look behind it.
 _LAST_PLACE = f"{2**64 - 1}-{2**64 - 1}"
+# As many as a server hands out in about a millisecond.
+_PAGE = 500
 
 
 class RedisAuditLog:
     """`AuditLog` on the stream of one namespace. *server* names its database in messages."""
 
     def __init__(self, client: "Redis", *, keys: Keys, server: str) -> None:
+        self._client = client
+        self._server = server
         self._reads = RedisReader(client, server=server)
         self._stream = keys.audit
 
@@ -34,6 +42,54 @@ class RedisAuditLog:
             if len(page) < page_size:
                 return
             after = page[-1][0]
+
+    def stored(self, *, after: int | None = None) -> Iterator[Sequence[StoredRecord]]:
+        bound = "-" if after is None else f"({after}-{2**64 - 1}"
+        while True:
+            page = self._reads.one("XRANGE", self._stream, bound, "+", "COUNT", _PAGE)
+            if page:
+                yield page
+            if len(page) < _PAGE:
+                return
+            bound = f"({page[-1][0]}"
+
+    def extent(self) -> TrailExtent:
+        found, first, last = self._reads.ask(
+            [
+                ("EXISTS", self._stream),
+                ("XRANGE", self._stream, "-", "+", "COUNT", 1),
+                ("XREVRANGE", self._stream, "+", "-", "COUNT", 1),
+            ]
+        )
+        if not found:
+            return TrailExtent()
+        about = self._reads.one("XINFO", "STREAM", self._stream)
+        known = dict(zip(about[::2], about[1::2], strict=True))
+        return TrailExtent(
+            length=known["length"],
+            first=_number(first[0][0]) if first else 0,
+            last=_number(last[0][0]) if last else 0,
+            written=_number(known["last-generated-id"]),
+        )
+
+    def trim(self, upto: int, *, pinned: str, step: int) -> int:
+        with translated(self._server):
+            removed = int(
+                call(
+                    self._client, "trim_audit",
+                    keys=[self._stream], args=[f"{upto}-0", pinned, str(step)],
+                )
+            )  # fmt: skip
+        if removed < 0:
+            raise ConflictError(
+                f"record {upto} of the trail is not what its anchor says; nothing was removed",
+                hint="jobctl audit verify --anchors tells what is wrong",
+            )
+        return removed
+
+
+def _number(place: str) -> int:
+    return int(place.partition("-")[0])
 
 
 def _entry(place: str, fields: Mapping[str, str]) -> AuditEntry:

@@ -14,6 +14,7 @@ from jobctl.services.ports import (
     Entry,
     Glimpse,
     JobRecord,
+    LastOperation,
     Mutation,
     Position,
     QueueEntry,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 
 _GLIMPSES = 1_000
+_LAST_OPERATION = ("jobctl_op", "status", "created_at")
 _SCORES = 500  # at once: others wait meanwhile
 _NO_KEY = -2  # as TTL has it
 _GLIMPSED = Glimpse._fields[2:]
@@ -168,6 +170,15 @@ class RedisJobStore:
         for job_ids in scanned_ids(self._keys, self._reads):
             stored = self._reads.fields([self._keys.job(one) for one in job_ids], ("s3_key",))
             yield [(job_id, key) for job_id, (key,) in zip(job_ids, stored, strict=True) if key]
+
+    def last_operations(self, job_ids: Sequence[str]) -> Sequence[LastOperation | None]:
+        keys = [self._keys.job(one) for one in job_ids]
+        return [
+            LastOperation(op_id or "", status, created_at)
+            if op_id or status or created_at
+            else None
+            for op_id, status, created_at in self._reads.fields(keys, _LAST_OPERATION)
+        ]
 
     def raw_records(self, job_ids: Sequence[str]) -> Sequence[Mapping[str, str]]:
         requests: list[Request] = [("HGETALL", (self._keys.job(one))) for one in job_ids]

@@ -4,6 +4,9 @@ import typer
 
 COMMANDS: dict[str, str] = {
     "list": "List what was changed, by whom and why, the newest first.",
+    "verify": "Tell whether the audit trail was changed.",
+    "export": "Append what is new to files that nobody overwrites.",
+    "trim": "Remove old records from Redis that such files hold.",
 }
 DEFAULT = "list"
 
