@@ -35,8 +35,8 @@ class Anchored:
 class Anchors:
     """Read once, from the first segment on, with one segment in memory.
 
-    `findings` are those that concern segments as a whole, so far; `head` is the last record that
-    was read, `last` the pin of the last segment, `segments` how many there were.
+    `head` is the last record that was read, `last` the pin of the last segment, `segments` how
+    many there were.
     """
 
     def __init__(
@@ -46,13 +46,18 @@ class Anchors:
         self._namespace = namespace
         self._verifier = verifier
         self._chain = ChainCheck(AuditHead())
-        self.findings: list[Finding] = []
+        self._findings: list[Finding] = []
         self.last: Pin | None = None
         self.segments = 0
 
     @property
     def head(self) -> AuditHead:
         return self._chain.head
+
+    def new_findings(self) -> Sequence[Finding]:
+        """About segments as a whole, each told once."""
+        found, self._findings = self._findings, []
+        return found
 
     def records(self) -> Iterator[Anchored]:
         versions = self._store.versions()
@@ -106,4 +111,4 @@ class Anchors:
         finding = Finding(
             breach=breach, seq=self.head.seq + 1, text=f"segment {number} {text} ({place})"
         )
-        self.findings.append(finding)
+        self._findings.append(finding)

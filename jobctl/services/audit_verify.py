@@ -56,14 +56,19 @@ class AuditVerification:
 
     @property
     def first_bad(self) -> Finding | None:
-        """The one of the first record; those of no record come last."""
-        return min(self.findings, key=lambda one: (one.seq is None, one.seq or 0), default=None)
+        """The one of the first record, and of several the one about a whole segment; those of no
+        record come last."""
+        return min(self.findings, key=_weight, default=None)
 
     @property
     def exit_code(self) -> ExitCode:
         if self.found:
             return ExitCode.FINDINGS
         return self.stopped_by or ExitCode.DONE
+
+
+def _weight(one: Finding) -> tuple[bool, int, bool]:
+    return one.seq is None, one.seq or 0, one.breach is not Breach.SEGMENT
 
 
 def audit_verify(request: VerifyAudit, *, trail: AuditTrail) -> AuditVerification:
@@ -80,6 +85,7 @@ class _Run:
         starts = self._extent.first <= 1
         self._chain = ChainCheck(AuditHead() if starts else None)
         self._trim: tuple[int, str] | None = None
+        self._seen = 0  # up to here entries were read, whoever wrote them
         self._begins_behind = ""  # the hash that the first record pins
         self._rewritten_from: int | None = None
         anchors = request.anchors
@@ -113,7 +119,8 @@ class _Run:
             said = _TRIMMED.fullmatch(fields.get("summary", ""))
             if said and (self._trim is None or int(said[1]) >= self._trim[0]):
                 self._trim = (int(said[1]), said[2])
-        self._compare(int(place.partition("-")[0]), fields.get("hash"))
+        self._seen = int(place.partition("-")[0])
+        self._compare(self._seen, fields.get("hash"))
 
     def _compare(self, seq: int, digest: str | None) -> None:
         """With the segments, which are read side by side with the trail."""
@@ -126,6 +133,9 @@ class _Run:
 
     def _next_anchor(self) -> Anchored | None:
         one = next(self._anchored, None)
+        if self._request.anchors is not None:
+            for finding in self._request.anchors.new_findings():
+                self._report.add(finding)
         for finding in one.findings if one else ():
             text = f"segment {one.number}: {finding.text}" if one else ""
             self._report.add(Finding(breach=finding.breach, seq=finding.seq, text=text))
@@ -143,9 +153,9 @@ class _Run:
         self._check_beginning()
         head, anchors = self._chain.head, self._request.anchors
         written = max(self._extent.written, self._trail.extent().written)
-        if written > head.seq:
-            gone = f"records {head.seq + 1} to {written} were written, and are not there"
-            self._truncated(head.seq + 1, gone)
+        if written > self._seen:
+            gone = f"records {self._seen + 1} to {written} were written, and are not there"
+            self._truncated(self._seen + 1, gone)
         if anchors is not None and anchors.head.seq > max(head.seq, written):
             gone = f"the trail ends at record {head.seq}, and segments go on to {anchors.head.seq}"
             self._truncated(head.seq + 1, gone)
@@ -192,8 +202,6 @@ class _Run:
         if self._rewritten_from is not None:
             report.intact_to = min(report.intact_to, self._rewritten_from - 1)
         if anchors is not None:
-            for finding in anchors.findings:
-                report.add(finding)
             report.anchored_to, report.segments = anchors.head.seq, anchors.segments
         if self._request.jobs is not None:
             report.jobs_checked = self._request.jobs.checked
