@@ -5,6 +5,7 @@ By its name, then by their titles. They stand behind its options, or its command
 
 from collections.abc import Mapping
 
+from jobctl.manual.audit_sections import AUDIT
 from jobctl.manual.roff import Block, Item, Listing
 
 CRONTAB = """
@@ -38,6 +39,7 @@ WantedBy=timers.target
 """
 
 SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
+    "audit": AUDIT,
     "cleanup": {
         "SWEEPS": (
             Item(

@@ -107,7 +107,7 @@ def pack(head: SegmentHead, records: Sequence[StoredRecord], signer: Signer | No
     sealed = _SIGNED + sha256(body).digest()
     signature = b64encode(signer.sign(sealed)).decode() if signer else None
     seal = {"kind": "AuditSeal", "sha256": sha256(body).hexdigest(), "signature": signature}
-    return gzip.compress(body + _line(seal), mtime=0)
+    return gzip.compress(body + _line(seal), compresslevel=6, mtime=0)
 
 
 def unpack(body: bytes) -> Segment:

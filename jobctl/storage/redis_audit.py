@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A server refuses to look behind it.
 _LAST_PLACE = f"{2**64 - 1}-{2**64 - 1}"
 # As many as a server hands out in about a millisecond.
-_PAGE = 500
+_PAGE = 250
 
 
 class RedisAuditLog:

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from jobctl.cli.app import build
 from jobctl.errors import EXIT_MEANINGS
+from jobctl.manual.audit_sections import CRONTAB as AUDIT_CRONTAB
 from jobctl.manual.sections import CRONTAB, SERVICE, TIMER
 
 UNITS = {"jobctl-cleanup.service": SERVICE, "jobctl-cleanup.timer": TIMER}
@@ -27,11 +28,16 @@ def unit(text: str) -> configparser.ConfigParser:
     return parser
 
 
+def crontab_entries(text: str) -> Sequence[tuple[Sequence[str], str]]:
+    """The five fields of each entry, and its command."""
+    lines = (line.split(maxsplit=5) for line in text.splitlines() if line and line[0] != "#")
+    return [(fields, command) for *fields, command in lines]
+
+
 def crontab_entry() -> tuple[Sequence[str], str]:
-    """The five fields of the only entry, and its command."""
-    (entry,) = (line for line in CRONTAB.splitlines() if line and not line.startswith("#"))
-    *fields, command = entry.split(maxsplit=5)
-    return fields, command
+    """The only entry of a cleanup."""
+    (entry,) = crontab_entries(CRONTAB)
+    return entry
 
 
 def parsed(words: Sequence[str]) -> Any:
@@ -51,8 +57,8 @@ def jobctl_words(command: str) -> Sequence[str]:
     return words[words.index("jobctl") + 1 :]
 
 
-def test_cron_can_read_the_fields_of_the_entry() -> None:
-    fields, _ = crontab_entry()
+@pytest.mark.parametrize("fields", [one for one, _ in crontab_entries(CRONTAB + AUDIT_CRONTAB)])
+def test_cron_can_read_the_fields_of_an_entry(fields: Sequence[str]) -> None:
     assert len(fields) == len(RANGES)
     for field, (lowest, highest) in zip(fields, RANGES, strict=True):
         assert field == "*" or lowest <= int(field) <= highest
@@ -66,6 +72,18 @@ def test_the_command_of_the_entry_keeps_standard_error_for_the_mail() -> None:
     _, command = crontab_entry()
     assert command.endswith(" >/dev/null")
     assert "2>" not in command
+
+
+@pytest.mark.parametrize("command", [one for _, one in crontab_entries(AUDIT_CRONTAB)])
+def test_jobctl_takes_the_scheduled_commands_of_the_audit_trail(command: str) -> None:
+    assert "%" not in command
+    name, *rest = jobctl_words(command)[2:]
+    assert name == "audit"
+    group = build().get_command(None, "audit")
+    with group.make_context("audit", rest, resilient_parsing=True) as context:
+        _, found, words = group.resolve_command(context, [*context._protected_args, *context.args])
+        with found.make_context(rest[0], words, parent=context) as inner:
+            assert inner.params["quiet"] is True
 
 
 @pytest.mark.parametrize("command", [crontab_entry()[1], unit(SERVICE)["Service"]["ExecStart"]])

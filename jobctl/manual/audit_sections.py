@@ -1,0 +1,77 @@
+"""What the page of `audit` promises, and what it does not."""
+
+from collections.abc import Mapping
+
+from jobctl.manual.roff import Block, Item, Listing
+
+CRONTAB = """
+# Every hour: anchor what is new, then check the whole trail. Cron mails what is wrong.
+7 * * * * jobctl --context production audit export -q >/dev/null
+17 * * * * jobctl --context production audit verify --anchors -q
+# Every Sunday: what is older than a year and anchored leaves Redis.
+37 4 * * 0 jobctl --context production audit trim --older 52w -q >/dev/null
+"""
+
+AUDIT: Mapping[str, tuple[Block, ...]] = {
+    "AUDIT PROMISE": (
+        """Every change that jobctl makes has a record, written in the same atomic step: where no
+        record can be written, nothing is changed. A record says who, what, which job, from which
+        status to which, when by the clock of the Redis server, and why. It holds neither document
+        text nor PII findings nor tokens.""",
+        """A record has a number and pins the one before it: its hash is SHA-256 over the hash of
+        that one and over what the record says, as JSON with sorted keys. So whoever changes a
+        record has to change all behind it. `audit export` puts records out of reach of who can do
+        that: into numbered segments of a bucket or a directory, each of which pins the one before
+        it by the digest of its file and the version that the bucket gave it. A segment is written
+        only where there is none, with a checksum that the server compares, and is locked for
+        `audit_retention` (mode COMPLIANCE) where the bucket has Object Lock. What a segment holds
+        is anchored.""",
+    ),
+    "WHAT IS FOUND": (
+        """`audit verify` reads the whole trail and names the first record that is wrong, what is
+        wrong with it, and what is still intact: a record counts as intact if the one behind it,
+        or a segment, vouches for it.""",
+        Item(
+            tag="Without segments",
+            text="""Records that were changed, also under a hash that fits; that are missing,
+            stand twice, in another order or between others; that are not in the form that jobctl
+            writes; whose times run backwards; and records that were deleted at the end, as the
+            stream remembers the last number that it gave.""",
+        ),
+        Item(
+            tag="With `--anchors`",
+            text="""Besides, for all that is anchored: a trail that was written anew with hashes
+            that fit, rolled back, or wiped; records that were removed under the pretext of a trim;
+            segments that are missing, changed, swapped or put in, that were overwritten or
+            deleted in a bucket that keeps versions, and, with `--public-key`, that were not
+            signed by that key.""",
+        ),
+        Item(
+            tag="With `--jobs`",
+            text="""Besides, jobs that were revived after jobctl had ended them, that are there
+            although they were deleted, or whose last operation has no record. The last is not
+            looked for once the trail was trimmed. Some 100 MB of memory a million jobs.""",
+        ),
+    ),
+    "WHAT IS NOT FOUND": (
+        """Who can write to Redis as jobctl does can write records like it does, and can rewrite
+        those that are newer than the last anchor: export often. Who can write to the bucket as
+        well can do the same with the last segment, unless segments are signed by a key that is
+        kept from both, or locked. In a directory, or a bucket without versions, the last segments
+        can be removed without a trace; compare what `audit export` has printed. A record says
+        what jobctl was told: it does not prove who sat at the keyboard.""",
+        """Other services change jobs without a record. That a job moved on between two records is
+        no finding; `status` and `audit verify --jobs` tell where one undid what was decided. The
+        log lines that those services call audit are no part of this trail.""",
+    ),
+    "SEGMENTS": (
+        """`audit/<namespace>/00000001.jsonl.gz` and so on: a header, the records with the fields
+        of the stream, and a seal with the digest of all lines before it and the signature of that,
+        if a key was given. `zcat` and `jq` read them. Keys are Ed25519 in PEM files without a
+        password, as `openssl genpkey -algorithm ed25519` makes them; signatures need
+        `jobctl[sign]`.""",
+        """A trim verifies the trail and all segments first, then writes a record that says up to
+        where and under which hash, then removes. Segments are never removed by jobctl.""",
+    ),
+    "SCHEDULING": (Listing(text=CRONTAB),),
+}
