@@ -1,5 +1,6 @@
 """`jobctl audit export`."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -46,14 +47,13 @@ def export(
 
         signer = Ed25519Signer(sign_key)
     audit_log = session.audit_log
-    request = ExportAudit(
-        namespace=session.settings.namespace,
-        actor=session.actor,
-        at=session.now(),
-        signer=signer,
-        pace=session.closing(
-            Pacing(session, rate=None, lease=None, total=audit_log.extent().length)
-        ),
-        interrupted=session.interruption(),
-    )
-    return audit_export(request, trail=audit_log, segments=segment_store(session, segments))
+    with closing(Pacing(session, rate=None, lease=None, total=audit_log.extent().length)) as pace:
+        request = ExportAudit(
+            namespace=session.settings.namespace,
+            actor=session.actor,
+            at=session.now(),
+            signer=signer,
+            pace=pace,
+            interrupted=session.interruption(),
+        )
+        return audit_export(request, trail=audit_log, segments=segment_store(session, segments))

@@ -1,5 +1,6 @@
 """`jobctl audit verify`."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -37,12 +38,12 @@ def verify(
     if public_key is not None and not public_key.is_file():
         raise InvalidUsageError(f"--public-key: no file {public_key}")
     compares = against_anchors or segments is not None or public_key is not None
-    request = VerifyAudit(
-        anchors=anchors(session, segments, public_key) if compares else None,
-        jobs=JobCheck(session.jobs) if against_jobs else None,
-        pace=session.closing(
-            Pacing(session, rate=None, lease=None, total=session.audit_log.extent().length)
-        ),
-        interrupted=session.interruption(),
-    )
-    return audit_verify(request, trail=session.audit_log)
+    trail = session.audit_log
+    with closing(Pacing(session, rate=None, lease=None, total=trail.extent().length)) as pace:
+        request = VerifyAudit(
+            anchors=anchors(session, segments, public_key) if compares else None,
+            jobs=JobCheck(session.jobs) if against_jobs else None,
+            pace=pace,
+            interrupted=session.interruption(),
+        )
+        return audit_verify(request, trail=trail)
