@@ -1,12 +1,15 @@
 """The options of the commands that work on segments of the audit trail."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jobctl.cli.context import Session
+from jobctl.cli.parsers import whole_number
 from jobctl.cli.places import s3_place
+from jobctl.domain.moments import parse_duration
 from jobctl.errors import BadConfigurationError
 from jobctl.services.audit_anchors import Anchors
 from jobctl.services.audit_segments import SegmentStore
@@ -26,6 +29,22 @@ PublicKey = Annotated[
         metavar="FILE",
         help="Every segment is signed by this Ed25519 key, in PEM.",
         parser=Path,
+    ),
+]
+
+Older = Annotated[
+    timedelta,
+    typer.Option(
+        "--older", metavar="DURATION", help="Records that are younger stay.", parser=parse_duration
+    ),
+]
+KeepLast = Annotated[
+    int,
+    typer.Option(
+        "--keep-last",
+        metavar="N",
+        help="The newest N records stay, however old.",
+        parser=whole_number(1, 1_000_000_000),
     ),
 ]
 

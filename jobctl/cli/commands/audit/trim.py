@@ -1,38 +1,15 @@
 """`jobctl audit trim`."""
 
 from contextlib import closing
-from datetime import timedelta
-from typing import Annotated
-
-import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.pacing import Pacing
 from jobctl.cli.params import DryRun, command
-from jobctl.cli.parsers import whole_number
-from jobctl.cli.segments import PublicKey, Segments, anchors
-from jobctl.domain.moments import parse_duration
+from jobctl.cli.segments import KeepLast, Older, PublicKey, Segments, anchors
 from jobctl.services.audit_trim import AuditTrim, TrimAudit, audit_trim
 
 EXAMPLES = """jobctl audit trim --older 90d --dry-run
 jobctl audit trim --older 90d --keep-last 100000"""
-
-
-Older = Annotated[
-    timedelta,
-    typer.Option(
-        "--older", metavar="DURATION", help="Records that are younger stay.", parser=parse_duration
-    ),
-]
-KeepLast = Annotated[
-    int,
-    typer.Option(
-        "--keep-last",
-        metavar="N",
-        help="The newest N records stay, however old.",
-        parser=whole_number(1, 1_000_000_000),
-    ),
-]
 
 
 @command
