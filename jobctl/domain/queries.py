@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from jobctl.domain.job import Job
 from jobctl.domain.moments import format_rfc3339
-from jobctl.domain.status import JobStatus
+from jobctl.domain.status import JobStatus, parse_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,18 @@ class JobFilter:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def looks_at_status(self) -> bool:
+        return bool(self.statuses or self.unknown_statuses or self.any_unknown_status)
+
+    @property
     def looks_inside(self) -> bool:
         """Whether records must be read to decide: the index alone knows only the times."""
+        return self.looks_at_status or self.looks_beyond_status
+
+    @property
+    def looks_beyond_status(self) -> bool:
         return bool(
-            self.statuses
-            or self.unknown_statuses
-            or self.any_unknown_status
-            or self.types
+            self.types
             or self.priorities
             or self.users
             or self.organizations
@@ -45,7 +50,7 @@ class JobFilter:
     def admits(self, job: Job) -> bool:
         """Everything but the times, which the index decides."""
         return (
-            self._admits_status(job)
+            self.admits_status(job.status, job.raw_status)
             and _one_of(self.types, job.document_type)
             and _one_of(self.priorities, job.priority)
             and _one_of(self.users, job.user_id)
@@ -54,13 +59,19 @@ class JobFilter:
             and all(value in _texts(job, name) for name, value in self.fields.items())
         )
 
-    def _admits_status(self, job: Job) -> bool:
-        if not (self.statuses or self.unknown_statuses or self.any_unknown_status):
+    def may_admit(self, stored: str | None) -> bool:
+        """Whether a job with this stored status could pass; a failed one may be a cancelled one."""
+        status = parse_status(stored)
+        if status is JobStatus.FAILED and JobStatus.CANCELLED in self.statuses:
             return True
-        if job.status is None:
-            stored = (job.raw_status or "").lower()
-            return self.any_unknown_status or stored in self.unknown_statuses
-        return job.status in self.statuses
+        return self.admits_status(status, stored)
+
+    def admits_status(self, status: JobStatus | None, stored: str | None) -> bool:
+        if not self.looks_at_status:
+            return True
+        if status is None:
+            return self.any_unknown_status or (stored or "").lower() in self.unknown_statuses
+        return status in self.statuses
 
 
 def _one_of(wanted: frozenset[str], actual: str | None) -> bool:

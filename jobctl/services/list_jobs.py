@@ -12,6 +12,7 @@ from typing import Literal
 from jobctl.domain.job import Job
 from jobctl.domain.moments import EARLIEST
 from jobctl.domain.queries import JobFilter
+from jobctl.domain.status import JobStatus, parse_status
 from jobctl.errors import InvalidUsageError
 from jobctl.services.ports import Entry, JobStore, Position
 
@@ -78,12 +79,13 @@ class JobListing:
         return self.next_cursor is not None
 
     def _entries(self) -> Iterator[Entry]:
-        limit = self._request.limit or PAGE_SIZE
+        limit, conditions = self._request.limit or PAGE_SIZE, self._request.filter
         pages = self._jobs.walk(
-            since=self._request.filter.since,
-            until=self._request.filter.until,
+            since=conditions.since,
+            until=conditions.until,
             after=self._after,
             page_size=min(limit + 1, PAGE_SIZE) if self.total is not None else PAGE_SIZE,
+            status=conditions.may_admit if conditions.looks_at_status else None,
         )
         for page in pages:
             yield from page
@@ -108,8 +110,28 @@ def list_jobs(request: ListJobs, *, jobs: JobStore) -> JobListing:
 
 def count_jobs(request: ListJobs, *, jobs: JobStore) -> JobCount:
     """How many jobs pass the filter; expired index entries are not jobs."""
-    listing = JobListing(request, jobs)
-    return JobCount(count=sum(1 for _ in listing))
+    if request.filter.looks_beyond_status or request.cursor:
+        return JobCount(count=sum(1 for _ in JobListing(request, jobs)))
+    return JobCount(count=_count_by_status(request.filter, jobs))
+
+
+def _count_by_status(conditions: JobFilter, jobs: JobStore) -> int:
+    """A glance at each job tells, but for those that failed: they may have been cancelled."""
+    found = 0
+    tells_apart = len(conditions.statuses & _FAILED_KIN) == 1
+    for page in jobs.glimpse(since=conditions.since, until=conditions.until):
+        wanted = [one for one in page if not one.is_expired and conditions.may_admit(one.status)]
+        unclear = [
+            one.job_id
+            for one in wanted
+            if tells_apart and parse_status(one.status) is JobStatus.FAILED
+        ]
+        refused = [one for one in jobs.meanings(unclear) if one not in conditions.statuses]
+        found += len(wanted) - len(refused)
+    return found
+
+
+_FAILED_KIN = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 def _creation(entry: Entry) -> tuple[datetime, str]:

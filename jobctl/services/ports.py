@@ -1,6 +1,6 @@
 """What the services need of the job store, as Protocols; adapters live in `jobctl.storage`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -194,16 +194,21 @@ class JobStore(Protocol):
         until: datetime | None,
         after: Position | None,
         page_size: int,
+        status: Callable[[str | None], bool] | None = None,
     ) -> Iterator[Sequence[Entry]]:
         """The index from the newest change back, in pages of one round trip each.
 
         Ids with equal times are neither lost nor repeated. *after* resumes behind a position.
+        Jobs whose stored *status* is not wanted are passed over without being read.
         """
 
     def glimpse(
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Sequence[Glimpse]]:
         """As `walk`, for very many jobs of which few are wanted; pages of a thousand or so."""
+
+    def meanings(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        """What the stored statuses mean: None for an unknown one and for no such job."""
 
     def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
         """The same of jobs that are known by their ids; the score of one that is not in the index

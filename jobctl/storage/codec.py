@@ -276,13 +276,21 @@ def _error(stored: Mapping[str, str], redactor: Redactor) -> str | None:
 
 def _meaning(stored: Mapping[str, str], problems: list[str]) -> JobStatus | None:
     raw = stored.get("status")
-    status = parse_status(raw)
     if not raw:
         problems.append("status is missing")
-    elif status is None:
+    elif parse_status(raw) is None:
         problems.append("status is not one that jobctl knows")
-    messages = (stored.get("error_message"), stored.get("error"), stored.get("summary"))
-    if status is JobStatus.FAILED and (stored.get("cancelled_at") or CANCELLED_MESSAGE in messages):
+    return meaning(*map(stored.get, MEANING))
+
+
+MEANING = ("status", "cancelled_at", *_TELLING)
+
+
+def meaning(raw: str | None, cancelled_at: str | None, *messages: str | None) -> JobStatus | None:
+    """The status, by the stored values of `MEANING`: some services store a cancelled job as a
+    failed one."""
+    status = parse_status(raw)
+    if status is JobStatus.FAILED and (cancelled_at or CANCELLED_MESSAGE in messages):
         return JobStatus.CANCELLED
     return status
 

@@ -1,6 +1,6 @@
 """Jobs in Redis: reads in one round trip a page, writes through one script."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from math import inf
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobctl.domain.job import NOT_A_HASH, Job
 from jobctl.domain.moments import from_unix
+from jobctl.domain.status import JobStatus
 from jobctl.errors import JobctlError
 from jobctl.services.ports import (
     Applied,
@@ -22,7 +23,7 @@ from jobctl.services.ports import (
     Token,
     TokenHolder,
 )
-from jobctl.storage.codec import BRIEF, brief_record, decode, unreadable
+from jobctl.storage.codec import BRIEF, MEANING, brief_record, decode, meaning, unreadable
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_index import IndexPages, bounds
 from jobctl.storage.redis_mutation import MutationScript
@@ -114,20 +115,15 @@ class RedisJobStore:
         until: datetime | None,
         after: Position | None,
         page_size: int,
+        status: Callable[[str | None], bool] | None = None,
     ) -> Iterator[Sequence[Entry]]:
-        pages = IndexPages(
-            self._keys.index,
-            self._reads.one,
-            since=since,
-            until=until,
-            after=after,
-            page_size=page_size,
-        )
+        if status is not None:
+            yield from self._sifted(self._glimpsed(since, until, after), status, page_size)
+            return
+        pages = self._pages(since, until, after, page_size)
         places = pages.first()
         while places:
-            requests: list[Request] = [
-                ("HGETALL", self._keys.job(place.job_id)) for place in places
-            ]
+            requests = [self._whole(place.job_id) for place in places]
             *stored, following = self._reads.ask(
                 [*requests, pages.request()], records=slice(0, len(places))
             )
@@ -137,16 +133,48 @@ class RedisJobStore:
             ]
             places = pages.take(following)
 
-    def glimpse(
-        self, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[Sequence[Glimpse]]:
-        pages = IndexPages(
+    def _sifted(
+        self,
+        glimpsed: Iterable[Sequence[Glimpse]],
+        wanted: Callable[[str | None], bool],
+        page_size: int,
+    ) -> Iterator[Sequence[Entry]]:
+        """Those that are wanted, each read whole; and those whose records have expired."""
+        for page in glimpsed:
+            chosen = [one for one in page if one.is_expired or wanted(one.status)]
+            for start in range(0, len(chosen), page_size):
+                some = chosen[start : start + page_size]
+                requests = [self._whole(one.job_id) for one in some]
+                stored = self._reads.ask(requests, records=slice(0, len(some)))
+                yield [
+                    Entry(position=Position(one.score, one.job_id), job=_job(one.job_id, fields))
+                    for one, fields in zip(some, stored, strict=True)
+                ]
+
+    def _whole(self, job_id: str) -> Request:
+        return ("HGETALL", self._keys.job(job_id))
+
+    def _pages(
+        self, since: datetime | None, until: datetime | None, after: Position | None, size: int
+    ) -> IndexPages:
+        return IndexPages(
             self._keys.index,
             self._reads.one,
             since=since,
             until=until,
-            page_size=_GLIMPSES,
+            after=after,
+            page_size=size,
         )
+
+    def glimpse(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Sequence[Glimpse]]:
+        return self._glimpsed(since, until, None)
+
+    def _glimpsed(
+        self, since: datetime | None, until: datetime | None, after: Position | None
+    ) -> Iterator[Sequence[Glimpse]]:
+        pages = self._pages(since, until, after, _GLIMPSES)
         places = pages.first()
         while places:
             keys = [self._keys.job(place.job_id) for place in places]
@@ -156,6 +184,10 @@ class RedisJobStore:
                 for place, values in zip(places, stored, strict=True)
             ]
             places = pages.take(following)
+
+    def meanings(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        keys = [self._keys.job(one) for one in job_ids]
+        return [meaning(*values) for values in self._reads.fields(keys, MEANING)]
 
     def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
         stored = self._reads.fields([self._keys.job(one) for one in job_ids], _GLIMPSED)
