@@ -311,7 +311,7 @@ complete -c jobctl -n '__jobctl_in audit/list audit' -s o -l output -r -f -a 'ta
 complete -c jobctl -n '__jobctl_in audit/list audit' -l context -r -f -a '(__jobctl_contexts)' -d 'The context of the configuration.'
 complete -c jobctl -n '__jobctl_in audit/list audit' -s q -l quiet -d 'No notes on stderr.'
 complete -c jobctl -n '__jobctl_in audit/list audit' -s h -l help -d 'Show this message and exit.'
-complete -c jobctl -n '__jobctl_in config' -f -a 'redis_url redis_username redis_password_file namespace index_key documents_bucket results_bucket s3_endpoint_url s3_region s3_addressing_style actor output color read_only id_format handoff cancel_status min_reason_length approval_timeout stuck_after retention_completed retention_failed retention_cancelled retention_denied max_delete ttl_completed ttl_failed ttl_cancelled ttl_denied ttl_active local_dir'
+complete -c jobctl -n '__jobctl_in config' -f -a 'redis_url redis_username redis_password_file namespace index_key documents_bucket results_bucket s3_endpoint_url s3_region s3_addressing_style actor output color read_only audit_refusals id_format handoff cancel_status min_reason_length approval_timeout stuck_after retention_completed retention_failed retention_cancelled retention_denied max_delete ttl_completed ttl_failed ttl_cancelled ttl_denied ttl_active local_dir'
 complete -c jobctl -n '__jobctl_in config' -s o -l output -r -f -a 'table wide json jsonl csv tsv id' -d 'table, wide, json, jsonl, csv, tsv or id; without it table on a terminal and tsv elsewhere.'
 complete -c jobctl -n '__jobctl_in config' -l context -r -f -a '(__jobctl_contexts)' -d 'The context of the configuration.'
 complete -c jobctl -n '__jobctl_in config' -s q -l quiet -d 'No notes on stderr.'
