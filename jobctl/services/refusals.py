@@ -86,8 +86,14 @@ class Refusals(Author):
             record = self.record_of(_harmless(one.job_id), now, refused)
         else:
             record = self.change_of(one.job, now, refused, reason=self.reason)
-        summary = f"{one.error.code}: {one.error.refusal}"
-        return replace(record, summary=summary, only_recorded=True, compares=False)
+        return replace(
+            record,
+            # The token of a decision that was made is no longer known from the job.
+            reason=_without_tokens(record.reason),
+            summary=f"{one.error.code}: {one.error.refusal}",
+            only_recorded=True,
+            compares=False,
+        )
 
     def _write(self, records: Sequence[Mutation], left_out: int) -> None:
         if left_out:
@@ -134,8 +140,13 @@ def _harmless(job_id: str) -> str:
         check_job_id(job_id)
     except InvalidUsageError:
         return _NOBODY
-    runs = _MAY_BE_A_TOKEN.findall(job_id)
-    return job_id if all(map(_HEXADECIMAL.fullmatch, runs)) else _NOBODY
+    return job_id if _without_tokens(job_id) == job_id else _NOBODY
+
+
+def _without_tokens(text: str) -> str:
+    return _MAY_BE_A_TOKEN.sub(
+        lambda run: run[0] if _HEXADECIMAL.fullmatch(run[0]) else "[token]", text
+    )
 
 
 def _tell(number: int, error: JobctlError) -> None:
