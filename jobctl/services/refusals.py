@@ -15,7 +15,7 @@ from jobctl.domain.job import Job
 from jobctl.domain.limits import REFUSALS_A_MINUTE
 from jobctl.errors import InvalidUsageError, JobctlError, OutcomeUnknownError
 from jobctl.services.authors import Author
-from jobctl.services.operations import Operation
+from jobctl.services.operations import Operation, counted
 from jobctl.services.ports import Applied, JobStore, Mutation
 
 _TOGETHER = 100  # as many as other commands change at once
@@ -152,6 +152,5 @@ def _without_tokens(text: str) -> str:
 def _tell(number: int, error: JobctlError) -> None:
     import logging
 
-    logging.getLogger(__name__).info(
-        "%d refused attempts were not recorded: %s", number, error.message
-    )
+    attempts = counted(number, "refused attempt")
+    logging.getLogger(__name__).info("no record of %s: %s", attempts, error.message)

@@ -126,7 +126,7 @@ def test_a_refusal_stands_where_it_cannot_be_recorded(
     assert error.message.startswith("job job-1 is processing")
     assert world.redis.audit() == []
     assert [one.getMessage() for one in caplog.records if "refused" in one.getMessage()] == [
-        "1 refused attempts were not recorded: Redis is gone"
+        "no record of 1 refused attempt: Redis is gone"
     ]
 
 
