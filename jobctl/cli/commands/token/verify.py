@@ -17,7 +17,8 @@ def verify(
 ) -> TokenDetails:
     """Tell whose a token is, and whether it is good.
 
-    Nothing is changed, and a stream token is not used up.
+    No job is changed, and a stream token is not used up. One that is not good leaves a record in
+    the audit trail.
     """
     return verify_token(
         given_token(token_file, kind), jobs=session.jobs, refusals=refusals_of(session)
