@@ -206,7 +206,7 @@ _jobctl_argument() {
     source=nothing choices=
     case $1:$2 in
         create:1) source=files ;;
-        config:*) source=words choices='redis_url redis_username redis_password_file namespace index_key documents_bucket results_bucket s3_endpoint_url s3_region s3_addressing_style actor output color read_only id_format handoff cancel_status min_reason_length approval_timeout stuck_after retention_completed retention_failed retention_cancelled retention_denied max_delete ttl_completed ttl_failed ttl_cancelled ttl_denied ttl_active audit_bucket audit_retention local_dir' ;;
+        config:*) source=words choices='redis_url redis_username redis_password_file namespace index_key documents_bucket results_bucket s3_endpoint_url s3_region s3_addressing_style actor output color read_only audit_refusals id_format handoff cancel_status min_reason_length approval_timeout stuck_after retention_completed retention_failed retention_cancelled retention_denied max_delete ttl_completed ttl_failed ttl_cancelled ttl_denied ttl_active audit_bucket audit_retention local_dir' ;;
     esac
 }
 

@@ -53,16 +53,30 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
 
 
 class JobctlError(Exception):
-    """A failure with a stable ``code``, an exit code and, where there is one, a remedy."""
+    """A failure with a stable ``code``, an exit code and, where there is one, a remedy.
+
+    ``refusal`` says in a fixed phrase, never made of data, what forbids the change of a job; it
+    is None where nothing does, and something else has failed.
+    """
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
+    refusal: str | None = None
 
-    def __init__(self, message: str, *, hint: str | None = None, job_id: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        job_id: str | None = None,
+        refusal: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.job_id = job_id
+        if refusal is not None:
+            self.refusal = refusal
 
 
 class InvalidUsageError(JobctlError):
@@ -78,14 +92,19 @@ class NotFoundError(JobctlError):
 class ConflictError(JobctlError):
     code = "conflict"
     exit_code = ExitCode.CONFLICT
+    refusal = "its state does not allow it"
 
 
 class ChangedMeanwhileError(ConflictError):
     """The job is no longer what it was when it was read; reading it again may tell why."""
 
+    refusal = "somebody else was faster"
+
 
 class HeldError(ConflictError):
     """The approval service holds its lock on the job; it lets go within a minute."""
+
+    refusal = "the approval service is deciding on it"
 
 
 class UnavailableError(JobctlError):

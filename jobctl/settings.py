@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from jobctl import setting_values as read
 from jobctl.config_file import LOCAL_CONTEXT, read_config_file, select_context
 from jobctl.domain.identifiers import IdFormat
-from jobctl.domain.limits import DeletionLimit
+from jobctl.domain.limits import REFUSALS_A_MINUTE, DeletionLimit
 from jobctl.domain.moments import parse_duration
 from jobctl.errors import BadConfigurationError, InvalidUsageError
 
@@ -72,6 +72,12 @@ class Settings:
         "auto", "Colors: auto, always or never.", read.choice("auto", "always", "never")
     )
     read_only: bool = _setting(False, "Refuse every command that changes something.", read.switch)
+    audit_refusals: bool = _setting(
+        True,
+        "Whether refused attempts to change a job go into the audit trail as well, at most "
+        f"{REFUSALS_A_MINUTE} a minute.",
+        read.switch,
+    )
     id_format: IdFormat = _setting(
         "any", "Which job ids are valid: any or uuid.", read.choice("any", "uuid")
     )

@@ -9,6 +9,7 @@ from jobctl.cli.confirmation import can_prompt
 from jobctl.cli.context import Session
 from jobctl.cli.params import ExpectStatus
 from jobctl.cli.parsers import not_blank
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.selection import Selection, bulk_of, choose
 from jobctl.cli.typed_texts import read_reason, read_token, share_stdin
 from jobctl.domain.job import Secret
@@ -17,6 +18,7 @@ from jobctl.errors import InvalidUsageError
 from jobctl.services.bulk import Bulk
 from jobctl.services.decisions import Deciding, Reviewer
 from jobctl.services.ports import Token, TokenKind
+from jobctl.services.refusals import watching
 from jobctl.services.tokens import holder_of
 
 _AWAITING = frozenset({JobStatus.AWAITING_APPROVAL})
@@ -88,7 +90,7 @@ def decide(options: Decided, session: Session, verb: str) -> tuple[Bulk, Decidin
     )
     token: Secret | None = None
     if options.token_file is not None or (options.is_empty and can_prompt()):
-        bulk, token = _by_token(options, session)
+        bulk, token = _by_token(options, session, verb)
     else:
         bulk = choose(options, session, verb=verb, usual=_AWAITING)
     deciding = Deciding(
@@ -103,12 +105,13 @@ def decide(options: Decided, session: Session, verb: str) -> tuple[Bulk, Decidin
     return bulk, deciding
 
 
-def _by_token(options: Decided, session: Session) -> tuple[Bulk, Secret]:
+def _by_token(options: Decided, session: Session, verb: str) -> tuple[Bulk, Secret]:
     session.require_writable(dry_run=options.dry_run)
     if not options.is_empty:
         raise InvalidUsageError("--token-file stands for its job: name no others")
     value = read_token(options.token_file)
-    holder = holder_of(Token(kind=TokenKind.APPROVAL, value=value), jobs=session.jobs)
+    with watching(None if options.dry_run else refusals_of(session), verb):
+        holder = holder_of(Token(kind=TokenKind.APPROVAL, value=value), jobs=session.jobs)
     return bulk_of((holder.job_id,), options, session), value
 
 

@@ -30,7 +30,8 @@ class AuditHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """One change of one job; `from_status` and `to_status` are statuses as they are stored."""
+    """One change of one job, or an attempt that was refused; `from_status` and `to_status` are
+    statuses as they are stored."""
 
     seq: int
     op_id: str

@@ -1,8 +1,11 @@
-"""How long texts may be that people write into records, and how much may be deleted at once."""
+"""How long texts may be that people write into records, how much may be deleted at once, and how
+many refused attempts are recorded."""
 
 from dataclasses import dataclass
 
 REASON_LIMIT = 1_000  # characters
+# In the audit trail of a namespace: a script that runs wild must not fill Redis.
+REFUSALS_A_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,15 @@ _CHANGING: tuple[Block, ...] = (
         change leaves no record.""",
     ),
     Item(
+        tag="What was refused is recorded too",
+        text="""A change that a job's state, a rule or a wrong token forbids leaves a record with
+        the action `approve-refused`, `token-verify-refused` and so on, with who, why and a fixed
+        phrase; outages, usage errors and dry runs leave none. What may be a token is recorded as
+        the job `-`, and a reason only where the job tells what to mask. A namespace records 60 a
+        minute; the next one says how many were left out. `audit_refusals` at `false` switches it
+        off.""",
+    ),
+    Item(
         tag="Changes compare the status that was read",
         text="""The services write without looking: they deny completed jobs and revive denied
         ones. A change by jobctl is refused with 5 when the status is no longer the one it was

@@ -12,6 +12,7 @@ from jobctl.services.decisions import Deciding, already_decided, is_approved
 from jobctl.services.documents import Documents
 from jobctl.services.operations import OperationList, operation_on, require_status
 from jobctl.services.ports import JobRecord, JobStore, Mutation
+from jobctl.services.refusals import Refusals
 
 # Where an approved job may be. One that failed or was cancelled since is not what was asked for.
 _AFTER_APPROVAL = frozenset(
@@ -35,9 +36,11 @@ class ApproveJobs:
     pushes_to_queue: bool = True
 
 
-def approve(request: ApproveJobs, *, jobs: JobStore, documents: Documents) -> OperationList:
+def approve(
+    request: ApproveJobs, *, jobs: JobStore, documents: Documents, refusals: Refusals | None = None
+) -> OperationList:
     """Each approval is one step: decision, status, deadline, token, queues, index and audit."""
-    return change_jobs(_Approval(request, documents), request.bulk, jobs=jobs)
+    return change_jobs(_Approval(request, documents), request.bulk, jobs=jobs, refusals=refusals)
 
 
 class _Approval(Verb):

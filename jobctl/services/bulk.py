@@ -28,6 +28,7 @@ from jobctl.services.operations import (
 )
 from jobctl.services.parallel import CONCERNS_ALL, in_parallel
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
+from jobctl.services.refusals import Refusal, Refusals, refused_by
 
 _LOOKS = 5  # at a job that others keep changing
 _PAUSE_SECONDS = 0.2  # while the approval service holds a job
@@ -94,10 +95,12 @@ class Verb(ABC):
         return {}
 
 
-def change_jobs(verb: Verb, bulk: Bulk, *, jobs: JobStore) -> OperationList:
+def change_jobs(
+    verb: Verb, bulk: Bulk, *, jobs: JobStore, refusals: Refusals | None = None
+) -> OperationList:
     """The work is done while the list is read."""
     return OperationList(
-        operations_on_jobs(verb, bulk, jobs=jobs),
+        _Run(verb, bulk, jobs, refusals).operations(),
         requested=len(unique(bulk.ids)),
         dry_run=bulk.dry_run,
         interrupted=bulk.interrupted,
@@ -106,16 +109,21 @@ def change_jobs(verb: Verb, bulk: Bulk, *, jobs: JobStore) -> OperationList:
 
 def operations_on_jobs(verb: Verb, bulk: Bulk, *, jobs: JobStore) -> Iterator[Operation]:
     """As change_jobs, one after another; what ends the work is raised."""
-    return _Run(verb, bulk, jobs, unique(bulk.ids)).operations()
+    return _Run(verb, bulk, jobs).operations()
 
 
 class _Run:
-    def __init__(self, verb: Verb, bulk: Bulk, jobs: JobStore, ids: Sequence[str]) -> None:
+    def __init__(
+        self, verb: Verb, bulk: Bulk, jobs: JobStore, refusals: Refusals | None = None
+    ) -> None:
         self._verb = verb
         self._bulk = bulk
         self._jobs = jobs
-        self._ids = ids
+        self._refusals = None if bulk.dry_run else refusals
+        self._ids = unique(bulk.ids)
         self._batch: Sequence[str] = ()
+        self._seen: dict[str, Job] = {}
+        self._now: datetime
         self._entries: Mapping[str, Sequence[QueueEntry]] | None = None
         self._newest: Mapping[str, Sequence[QueueEntry]] | None = None
 
@@ -127,7 +135,9 @@ class _Run:
                 return
             batch = self._batch = self._ids[start : start + size]
             self._newest = None
+            self._seen = {}
             outcomes = self._settle(batch)
+            self._record_refusals(outcomes)
             yield from (outcomes[job_id] for job_id in batch)
             if self._verb.unreachable is not None and batch[-1] != self._ids[-1]:
                 raise self._verb.unreachable
@@ -160,6 +170,17 @@ class _Run:
                 self._entries = None  # whoever was faster may have queued something
         return outcomes
 
+    def _record_refusals(self, outcomes: Mapping[str, Operation]) -> None:
+        """With the jobs as they were when they were refused."""
+        if self._refusals is None:
+            return
+        refused = [
+            Refusal(job_id=job_id, job=self._seen.get(job_id), error=error)
+            for job_id, outcome in outcomes.items()
+            if (error := refused_by(outcome)) is not None
+        ]
+        self._refusals.record(self._verb.action, refused, self._now)
+
     def _attempt(self, ids: Sequence[str], outcomes: dict[str, Operation]) -> None:
         plans = self._plan(ids, outcomes)
         self._verify(plans, outcomes)
@@ -177,8 +198,11 @@ class _Run:
 
     def _plan(self, ids: Sequence[str], outcomes: dict[str, Operation]) -> dict[str, Plan]:
         reading = self._jobs.read(ids)
+        self._now = reading.now
         plans = {}
         for job_id, record in zip(ids, reading.records, strict=True):
+            if record is not None:
+                self._seen[job_id] = record.job
             if record is not None and NOT_A_HASH in record.job.problems:
                 outcomes[job_id] = self._failed(record.job, _no_hash(job_id))
                 continue

@@ -11,6 +11,7 @@ from jobctl.services.authors import Author
 from jobctl.services.bulk import Bulk, Plan, QueuedEntries, Verb, change_jobs
 from jobctl.services.operations import OperationList, operation_on
 from jobctl.services.ports import JobRecord, JobStore, Mutation
+from jobctl.services.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,11 @@ class CancelJobs(Author):
     ignore_terminal: bool = False
 
 
-def cancel(request: CancelJobs, *, jobs: JobStore) -> OperationList:
+def cancel(
+    request: CancelJobs, *, jobs: JobStore, refusals: Refusals | None = None
+) -> OperationList:
     """Each in one step: status, reason, deadline, token, queue entries, index and audit."""
-    return change_jobs(_Cancellation(request), request.bulk, jobs=jobs)
+    return change_jobs(_Cancellation(request), request.bulk, jobs=jobs, refusals=refusals)
 
 
 class _Cancellation(Verb):

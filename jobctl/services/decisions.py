@@ -61,6 +61,7 @@ class Deciding(Author):
                 f"job {job.id} does not say who made it",
                 hint="decide without --different-from-creator if that is right",
                 job_id=job.id,
+                refusal="nobody knows who made it",
             )
         deciders = {_compared(self.reviewer.name), _compared(self.actor)}
         if creators & deciders:
@@ -68,6 +69,7 @@ class Deciding(Author):
                 f"job {job.id} was made by who decides now",
                 hint="somebody else must decide: --different-from-creator is set",
                 job_id=job.id,
+                refusal="who made it may not decide",
             )
 
 
@@ -90,6 +92,7 @@ def check_token(job: Job, token: Secret) -> None:
             f"job {job.id} has another approval token by now",
             hint=f"jobctl token issue {job.id} makes a new one",
             job_id=job.id,
+            refusal="another approval token",
         )
 
 
@@ -103,11 +106,15 @@ def check_deadline(job: Job, now: datetime) -> None:
             f"job {job.id} has {what} for its approval: it cannot be told whether that is over",
             hint=remedy,
             job_id=job.id,
+            refusal="no deadline that can be told",
         )
     if expires_at <= now:
         ago = format_duration(now - expires_at)
         raise ConflictError(
-            f"the approval of job {job.id} expired {ago} ago", hint=remedy, job_id=job.id
+            f"the approval of job {job.id} expired {ago} ago",
+            hint=remedy,
+            job_id=job.id,
+            refusal="its deadline has passed",
         )
 
 
@@ -128,6 +135,7 @@ def already_decided(job: Job, opposite: str) -> ConflictError:
         f"job {job.id} was {how}{now}; it cannot be {opposite}",
         hint="a decision is final",
         job_id=job.id,
+        refusal="decided otherwise",
     )
 
 

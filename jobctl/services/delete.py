@@ -29,6 +29,7 @@ from jobctl.services.operations import (
     unique,
 )
 from jobctl.services.ports import JobRecord, JobStore, Mutation
+from jobctl.services.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,19 @@ class DeleteJobs(Author):
     dry_run: bool = False
 
 
-def delete(request: DeleteJobs, *, jobs: JobStore, documents: Documents) -> OperationList:
+def delete(
+    request: DeleteJobs,
+    *,
+    jobs: JobStore,
+    documents: Documents,
+    refusals: Refusals | None = None,
+) -> OperationList:
     """Each job on its own, while the list is read: a failure does not stop the others."""
     ids = unique(request.ids)
-    return OperationList(
-        _each(ids, request, jobs, documents), requested=len(ids), dry_run=request.dry_run
-    )
+    done = _each(ids, request, jobs, documents)
+    if refusals and not request.dry_run:
+        done = refusals.watched(done, count=len(ids))
+    return OperationList(done, requested=len(ids), dry_run=request.dry_run)
 
 
 def _each(

@@ -18,6 +18,7 @@ from jobctl.services.documents import Documents
 from jobctl.services.operations import Operation, OperationList, operation_on, require_status
 from jobctl.services.pending_documents import PendingDocuments, denial
 from jobctl.services.ports import JobRecord, JobStore, Mutation
+from jobctl.services.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +28,13 @@ class DenyJobs:
     ttl: TtlPolicy
 
 
-def deny(request: DenyJobs, *, jobs: JobStore, documents: Documents) -> OperationList:
+def deny(
+    request: DenyJobs, *, jobs: JobStore, documents: Documents, refusals: Refusals | None = None
+) -> OperationList:
     """Each denial is one step; its documents, exactly its own, are deleted behind it."""
-    return change_jobs(_Denial(request, jobs, documents), request.bulk, jobs=jobs)
+    return change_jobs(
+        _Denial(request, jobs, documents), request.bulk, jobs=jobs, refusals=refusals
+    )
 
 
 class _Denial(Verb):

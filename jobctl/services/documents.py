@@ -95,7 +95,10 @@ class Documents:
         """Raise unless the document is where the record says."""
         if job.s3_key is None:
             raise ConflictError(
-                f"job {job.id} names no document", hint="--no-verify passes over it", job_id=job.id
+                f"job {job.id} names no document",
+                hint="--no-verify passes over it",
+                job_id=job.id,
+                refusal="it names no document",
             )
         if self.objects.head(self.buckets.documents, job.s3_key) is None:
             place = self.objects.locate(self.buckets.documents, job.s3_key)
@@ -103,6 +106,7 @@ class Documents:
                 f"job {job.id} has lost its document: there is no {place}",
                 hint="--no-verify passes over it",
                 job_id=job.id,
+                refusal="its document is lost",
             )
 
     def remove(self, claims: Mapping[str, str | None]) -> Mapping[str, int | JobctlError]:

@@ -148,11 +148,17 @@ def require_status(job: Job, expected: JobStatus | None) -> None:
             f"job {job.id} is {job.shown_status}, not {expected}",
             hint="look at its status, then decide again",
             job_id=job.id,
+            refusal="not in the expected status",
         )
 
 
 def no_such_job(job_id: str) -> NotFoundError:
-    return NotFoundError(f"no job {job_id}", hint="changing a job needs its full id", job_id=job_id)
+    return NotFoundError(
+        f"no job {job_id}",
+        hint="changing a job needs its full id",
+        job_id=job_id,
+        refusal="no such job",
+    )
 
 
 def failed_operation(

@@ -123,7 +123,8 @@ class Mutation:
     the record's approval token and `consumes` a token of the job; both are gone afterwards.
     `expected_stamp` is the stored `updated_at`, and `lease` what this run's lease must hold.
     `keeps_place` leaves the job where it is in the index: it did not move on. `delete` removes
-    the record and everything that points to it; `only_recorded` writes the audit record alone.
+    the record and everything that points to it; `only_recorded` writes the audit record alone,
+    and unless it `compares`, whatever has become of the job meanwhile.
     """
 
     job_id: str
@@ -153,6 +154,7 @@ class Mutation:
     keeps_place: bool = False
     delete: bool = False
     only_recorded: bool = False
+    compares: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,13 @@ class Applied:
     op_id: str
     audit_seq: int
     replayed: bool = False
+
+
+class Admission(NamedTuple):
+    """How many refused attempts may be recorded, and how many were left out since the last one."""
+
+    number: int
+    left_out_before: int
 
 
 class Lease(Protocol):
@@ -251,6 +260,10 @@ class JobStore(Protocol):
 
         Each is atomic on its own. Raises only what keeps the first from being sent.
         """
+
+    def admit_refusals(self, wanted: int, *, at_most: int) -> Admission:
+        """How many of *wanted* refused attempts may be recorded, where a minute has *at_most*,
+        whichever process they come from. The others are counted."""
 
 
 class AuditLog(Protocol):

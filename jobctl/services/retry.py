@@ -14,6 +14,7 @@ from jobctl.services.bulk import Bulk, Plan, QueuedEntries, Verb, change_jobs
 from jobctl.services.documents import Documents
 from jobctl.services.operations import OperationList, operation_on
 from jobctl.services.ports import JobRecord, JobStore, Mutation
+from jobctl.services.refusals import Refusals
 
 _RETRIABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 # What an attempt leaves in the record. The new one begins without it: an old result, error or
@@ -56,9 +57,11 @@ class RetryJobs(Author):
     verify: bool = True
 
 
-def retry(request: RetryJobs, *, jobs: JobStore, documents: Documents) -> OperationList:
+def retry(
+    request: RetryJobs, *, jobs: JobStore, documents: Documents, refusals: Refusals | None = None
+) -> OperationList:
     """Each in one step. The earlier attempts are kept in the record, the field `attempts`."""
-    return change_jobs(_Retrial(request, documents), request.bulk, jobs=jobs)
+    return change_jobs(_Retrial(request, documents), request.bulk, jobs=jobs, refusals=refusals)
 
 
 class _Retrial(Verb):

@@ -23,6 +23,7 @@ from jobctl.services.ports import (
     TokenHolder,
     TokenKind,
 )
+from jobctl.services.refusals import Refusals, watching
 
 _LOOKS = 5  # at a job that others keep changing
 STREAM_LIFETIME = timedelta(seconds=300)
@@ -67,8 +68,15 @@ class TokenDetails:
     ttl: timedelta | None
 
 
-def issue_token(request: IssueToken, *, jobs: JobStore) -> IssuedToken:
+def issue_token(
+    request: IssueToken, *, jobs: JobStore, refusals: Refusals | None = None
+) -> IssuedToken:
     """One step; an approval token takes the place of the one before it, which is void then."""
+    with watching(refusals, "token-issue"):
+        return _issue(request, jobs)
+
+
+def _issue(request: IssueToken, jobs: JobStore) -> IssuedToken:
     record, now = _read(request.job_id, jobs)
     for look in range(1, _LOOKS + 1):
         if request.kind is TokenKind.STREAM:
@@ -141,9 +149,14 @@ def _summary(request: IssueToken) -> str:
     return f"{verb}, good for {int(request.lifetime.total_seconds())} s"
 
 
-def verify_token(token: Token, *, jobs: JobStore) -> TokenDetails:
+def verify_token(token: Token, *, jobs: JobStore, refusals: Refusals | None = None) -> TokenDetails:
     """Changes nothing. An approval token is good while its job awaits the decision, as the
     approval service sees it: until the deadline in the record."""
+    with watching(refusals, "token-verify"):
+        return _verify(token, jobs)
+
+
+def _verify(token: Token, jobs: JobStore) -> TokenDetails:
     holder = holder_of(token, jobs=jobs)
     record, now = _read(holder.job_id, jobs)
     job = record.job
@@ -154,23 +167,36 @@ def verify_token(token: Token, *, jobs: JobStore) -> TokenDetails:
     return TokenDetails(job_id=job.id, kind=token.kind, status=job.shown_status, ttl=holder.ttl)
 
 
-def consume_token(token: Token, change: TokenChange, *, jobs: JobStore) -> OperationList:
+def consume_token(
+    token: Token, change: TokenChange, *, jobs: JobStore, refusals: Refusals | None = None
+) -> OperationList:
     """Of several that bear the token, one gets through: it is gone with the step that says so."""
     if token.kind is TokenKind.APPROVAL:
         raise InvalidUsageError(
             "an approval token is used up by the decision itself",
             hint="jobctl approve --token-file FILE, or jobctl deny --token-file FILE",
         )
-    return _spend(token, change, "token-consume", jobs)
+    with watching(refusals, "token-consume"):
+        return _spend(token, change, "token-consume", jobs)
 
 
-def revoke_token(token: Token, change: TokenChange, *, jobs: JobStore) -> OperationList:
+def revoke_token(
+    token: Token, change: TokenChange, *, jobs: JobStore, refusals: Refusals | None = None
+) -> OperationList:
     """The token is void at once; a deadline stays, so the job still times out."""
-    return _spend(token, change, "token-revoke", jobs)
+    with watching(refusals, "token-revoke"):
+        return _spend(token, change, "token-revoke", jobs)
 
 
-def revoke_tokens_of(job_id: str, change: TokenChange, *, jobs: JobStore) -> OperationList:
+def revoke_tokens_of(
+    job_id: str, change: TokenChange, *, jobs: JobStore, refusals: Refusals | None = None
+) -> OperationList:
     """The job's approval token; stream tokens are not known by their job."""
+    with watching(refusals, "token-revoke"):
+        return _revoke_of(job_id, change, jobs)
+
+
+def _revoke_of(job_id: str, change: TokenChange, jobs: JobStore) -> OperationList:
     record, now = _read(job_id, jobs)
     job = record.job
     if job.approval_token is None:
@@ -237,6 +263,7 @@ def holder_of(token: Token, *, jobs: JobStore) -> TokenHolder:
         raise NotFoundError(
             f"no such {token.kind} token: it was never issued, has expired or was used already",
             hint="jobctl token issue ID makes a new one",
+            refusal="no such token",
         )
     return holder
 

@@ -16,6 +16,7 @@ from jobctl.services.operations import (
     require_status,
 )
 from jobctl.services.ports import JobRecord, JobStore, Mutation, QueueEntry
+from jobctl.services.refusals import Refusals, watching
 
 # Fields that only their own commands may write: identity, decisions, and jobctl's bookkeeping.
 PROTECTED_FIELDS = frozenset(
@@ -66,13 +67,20 @@ class UpdatePolicy:
     approval_timeout: timedelta
 
 
-def update(request: UpdateJob, *, jobs: JobStore, policy: UpdatePolicy) -> OperationList:
+def update(
+    request: UpdateJob,
+    *,
+    jobs: JobStore,
+    policy: UpdatePolicy,
+    refusals: Refusals | None = None,
+) -> OperationList:
     """Exactly one change or none; the status it is based on is checked again in the same step."""
     _refuse_protected(request)
     for problem in jobs.unreadable(request.fields):
         raise InvalidUsageError(f"{problem}; it was not stored", job_id=request.job_id)
     try:
-        operation = _update(request, jobs, policy)
+        with watching(None if request.dry_run else refusals, "update"):
+            operation = _update(request, jobs, policy)
     except JobctlError as error:
         operation = failed_operation(request.job_id, "update", error)
     return OperationList(items=(operation,), dry_run=request.dry_run)

@@ -28,6 +28,8 @@ class Keys:
         "namespace",
         "probe",
         "processing_queue",
+        "refusals",
+        "refusals_left_out",
     )
 
     def __init__(self, namespace: str = DEFAULT_NAMESPACE, index_key: str | None = None) -> None:
@@ -42,6 +44,8 @@ class Keys:
         self.index_lease = f"{namespace}:jobctl:lease:index"
         self.checkpoint = f"{namespace}:jobctl:checkpoint:index"
         self.probe = f"{namespace}:jobctl:probe"
+        self.refusals = f"{namespace}:jobctl:refusals"
+        self.refusals_left_out = f"{namespace}:jobctl:refusals:left-out"
 
     def job(self, job_id: str) -> str:
         return self.job_prefix + job_id

@@ -63,7 +63,7 @@ def arguments(
         "" if mutation.keeps_place else repr(mutation.at.timestamp()),
         _whole_seconds(mutation.ttl) if mutation.ttl else "",
         _expected_token(mutation),
-        "1" if mutation.delete else "r" if mutation.only_recorded else "",
+        _extent(mutation),
         "-" if mutation.closes_approval else deadline,
         _whole_seconds(lifetime) if lifetime else "",
         mutation.push_processing or "",
@@ -78,6 +78,13 @@ def arguments(
         *removed,
         *dequeued,
     ]
+
+
+def _extent(mutation: Mutation) -> str:
+    """How much is to be written."""
+    if mutation.only_recorded:
+        return "r" if mutation.compares else "n"
+    return "1" if mutation.delete else ""
 
 
 def _expected_token(mutation: Mutation) -> str:

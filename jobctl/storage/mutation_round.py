@@ -186,4 +186,5 @@ class Round:
                 f"{_CONTENTION_SECONDS:.0f} s; nothing was changed",
                 hint="run the command again",
                 job_id=job_id,
+                refusal="too many writers at once",
             )

@@ -143,6 +143,11 @@ class RedisProbe:
             ("LREM @ 0 v", keys.processing_queue),
             ("LLEN @", keys.processing_queue),
             ("LRANGE @ 0 1", keys.processing_queue),
+            ("GET @", keys.refusals),
+            ("SET @ v EX 1", keys.refusals),
+            ("GET @", keys.refusals_left_out),
+            ("SET @ v EX 1", keys.refusals_left_out),
+            ("DEL @", keys.refusals_left_out),
             ("TIME", keys.namespace),
         ]
 

@@ -11,6 +11,7 @@ from jobctl.domain.moments import from_unix
 from jobctl.domain.status import JobStatus
 from jobctl.errors import JobctlError
 from jobctl.services.ports import (
+    Admission,
     Applied,
     Entry,
     Glimpse,
@@ -29,6 +30,7 @@ from jobctl.storage.redis_index import IndexPages, bounds
 from jobctl.storage.redis_mutation import MutationScript
 from jobctl.storage.redis_queues import QueueReader
 from jobctl.storage.redis_reads import RedisReader, Request
+from jobctl.storage.redis_refusals import admitted
 from jobctl.storage.redis_scan import scanned_ids
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class RedisJobStore:
     def __init__(self, client: "Redis", *, keys: Keys, server: str) -> None:
         self._client = client
         self._keys = keys
+        self._server = server
         self._reads = RedisReader(client, server=server)
         self._mutate = MutationScript(client, keys=keys, server=server)
 
@@ -240,6 +243,9 @@ class RedisJobStore:
 
     def apply_all(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
         return self._mutate.apply_all(mutations)
+
+    def admit_refusals(self, wanted: int, *, at_most: int) -> Admission:
+        return admitted(self._client, wanted, at_most=at_most, keys=self._keys, server=self._server)
 
 
 def _job(job_id: str, stored: Any) -> Job | None:

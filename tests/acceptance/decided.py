@@ -49,13 +49,17 @@ def _put(world: World, job_id: str) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Trail:
-    """What a namespace holds, by job; read once, after everybody has come to an end."""
+    """What a namespace holds, by job; read once, after everybody has come to an end.
+
+    `refused` are the records of attempts that changed nothing; `actions` has the others.
+    """
 
     records: Mapping[str, Mapping[str, str]]
     entries: Mapping[str, Counter[str]]
     documents: frozenset[str]
     actions: Mapping[str, list[str]] = field(default_factory=dict)
     op_ids: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    refused: int = 0
 
 
 def read_trail(world: World, ids: Sequence[str]) -> Trail:
@@ -63,7 +67,11 @@ def read_trail(world: World, ids: Sequence[str]) -> Trail:
     assert_sound_chain(chain)
     actions: dict[str, list[str]] = defaultdict(list)
     op_ids = {}
+    refused = 0
     for _, entry in chain:
+        if entry["action"].endswith("-refused"):
+            refused += 1
+            continue
         actions[entry["job_id"]].append(entry["action"])
         op_ids[entry["job_id"], entry["action"]] = entry["op_id"]
     found = world.bucket.list_objects_v2(Bucket=world.documents).get("Contents", ())
@@ -73,6 +81,7 @@ def read_trail(world: World, ids: Sequence[str]) -> Trail:
         documents=frozenset(item["Key"] for item in found),
         actions=actions,
         op_ids=op_ids,
+        refused=refused,
     )
 
 

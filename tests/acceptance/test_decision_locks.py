@@ -10,7 +10,7 @@ import pytest
 from jobctl.errors import ExitCode
 from tests.acceptance.decided import REASON, approvals, assert_decided_once, awaiting
 from tests.acceptance.lost import CHANGE
-from tests.cli.expect import assert_refused, unchanged
+from tests.cli.expect import assert_refused, only_refused, unchanged
 from tests.cli.world import World
 from tests.servers.proxy import FaultProxy
 from tests.waiting import wait_until
@@ -23,7 +23,7 @@ def test_a_job_that_the_service_holds_is_a_conflict_and_stays_untouched(
     world = any_world
     (job_id,) = awaiting(world, 1)
     world.redis.set(approvals(world).lock_key(job_id), "processing", ex=60)
-    with unchanged(world):
+    with only_refused(world, verb):
         outcome = world.run(verb, job_id, "--reason", REASON)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert "approval service" in outcome.stderr
@@ -40,14 +40,13 @@ def test_in_the_middle_of_a_decision_of_the_service_jobctl_changes_nothing(
     outcomes = []
 
     def meanwhile(job_id: str) -> None:
-        with unchanged(world):
+        with only_refused(world, verb):
             outcomes.append(world.run(verb, job_id, "--reason", REASON))
 
     service.while_locked = meanwhile
     assert service.process_approval_decision(job_id, "approved", REASON, "somebody else")
     assert_refused(outcomes[0], ExitCode.CONFLICT)
     assert world.job(job_id)["status"] == "processing"
-    assert world.audit == []
 
 
 @contextmanager

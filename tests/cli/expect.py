@@ -31,3 +31,25 @@ def unchanged(world: World) -> Iterator[None]:
     before = world.contents
     yield
     assert world.contents == before
+
+
+@contextmanager
+def only_refused(world: World, *actions: str) -> Iterator[None]:
+    """As `unchanged`, but each of these attempts has its record, in order."""
+    before, known = _without_trail(world), world.audit
+    yield
+    assert _without_trail(world) == before
+    trail = world.audit
+    assert trail[: len(known)] == known
+    recorded = [entry["action"] for entry in trail[len(known) :]]
+    assert recorded == [f"{action}-refused" for action in actions]
+
+
+def _without_trail(world: World) -> dict[str, object]:
+    """All but the trail and the count of what goes into it."""
+    counts = world.key("jobctl", "refusals")
+    return {
+        key: value
+        for key, value in world.contents.items()
+        if key != world.key("audit") and not key.startswith(counts)
+    }

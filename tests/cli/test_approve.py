@@ -19,7 +19,7 @@ from tests.cli.decisions import (
     token_of,
     with_document,
 )
-from tests.cli.expect import assert_failed, assert_refused, unchanged
+from tests.cli.expect import assert_failed, assert_refused, only_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
 from tests.servers.s3 import S3Server
@@ -105,7 +105,7 @@ def test_the_opposite_decision_is_a_conflict_that_names_who_and_when(world: Worl
     job_id = request_approval(world)
     decision = {"reviewed_by": "r.reviewer", "reviewed_at": "2026-01-02T03:04:05+00:00"}
     world.foreign.put_fields(job_id, status="denied", denial_decision=decision)
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert "denied by r.reviewer at 2026-01-02T03:04:05Z" in outcome.stderr
@@ -117,7 +117,7 @@ def test_the_opposite_decision_is_a_conflict_that_names_who_and_when(world: Worl
 )
 def test_approve_refuses_a_job_that_awaits_nothing(status: str, world: World) -> None:
     job_id = with_document(world, world.seed(status))
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert status in outcome.stderr
@@ -127,7 +127,7 @@ def test_a_job_that_failed_since_its_approval_is_not_what_was_asked_for(world: W
     job_id = request_approval(world)
     world.run("approve", job_id, *WHY, "--no-verify")
     world.foreign.update_job_status(job_id, "failed")
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert "approved by tester" in outcome.stderr
@@ -135,14 +135,14 @@ def test_a_job_that_failed_since_its_approval_is_not_what_was_asked_for(world: W
 
 def test_an_unknown_id_and_a_prefix_are_not_found(world: World) -> None:
     job_id = request_approval(world)
-    with unchanged(world):
+    with only_refused(world, "approve", "approve"):
         for given in (new_id(), job_id[:12]):
             assert_refused(world.run("approve", given, *WHY), ExitCode.NOT_FOUND)
 
 
 def test_a_document_that_is_lost_is_noticed_unless_nobody_looks(world: World) -> None:
     job_id = request_approval(world)
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY)
     assert_refused(outcome, ExitCode.NOT_FOUND)
     assert f"s3://{world.documents}/temp/{job_id}.pdf" in outcome.stderr
@@ -163,7 +163,7 @@ def test_an_approval_that_is_not_in_time_is_a_conflict(
     stored: str, said: str, world: World
 ) -> None:
     job_id = with_document(world, request_approval(world, approval_expires_at=stored))
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert said in outcome.stderr
@@ -179,7 +179,7 @@ def test_a_new_deadline_makes_the_decision_possible_again(world: World) -> None:
 
 def test_expect_status_guards_the_decision(world: World) -> None:
     job_id = request_approval(world)
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY, "--no-verify", "--expect-status", "queued")
     assert_refused(outcome, ExitCode.CONFLICT)
     assert "awaiting_approval" in outcome.stderr
@@ -202,7 +202,7 @@ def test_who_made_a_job_does_not_decide_on_it(
 ) -> None:
     job_id = request_approval(world, **fields)  # type: ignore[arg-type] # only stored fields
     command = ["approve", job_id, *WHY, "--no-verify", *decider]
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run(*command, "--different-from-creator")
     assert_refused(outcome, ExitCode.REFUSED)
     assert world.run(*command).exit_code == 0
@@ -236,7 +236,7 @@ def test_handoff_celery_is_refused_by_name(world: World) -> None:
 def test_a_job_that_the_approval_service_holds_is_a_conflict(world: World) -> None:
     job_id = request_approval(world)
     hold(world, job_id)
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", job_id, *WHY, "--no-verify")
     assert_refused(outcome, ExitCode.CONFLICT)
     assert "approval service" in outcome.stderr

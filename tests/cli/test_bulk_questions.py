@@ -18,7 +18,7 @@ from tests.cli.decisions import (
     statuses,
     token_of,
 )
-from tests.cli.expect import unchanged
+from tests.cli.expect import only_refused, unchanged
 from tests.cli.world import World, new_id
 
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -189,8 +189,9 @@ def test_the_commands_of_token_ask_for_it_as_well(verb: str, world: World) -> No
 )
 def test_what_is_no_token_is_not_repeated(typed: str, code: ExitCode, world: World) -> None:
     request_approval(world)
+    refused = ["approve"] if code is ExitCode.NOT_FOUND else []
     with (
-        unchanged(world),
+        only_refused(world, *refused),
         at_keyboard(*arguments_of("approve"), env=world.env) as keyboard,
     ):
         keyboard.expect(PROMPT)

@@ -11,7 +11,7 @@ from tests.cli.decisions import (
     token_of,
     with_document,
 )
-from tests.cli.expect import assert_refused, unchanged
+from tests.cli.expect import assert_refused, only_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
 
@@ -108,7 +108,7 @@ def test_what_has_ended_cannot_be_cancelled_and_may_be_passed_over(
     status: str, world: World
 ) -> None:
     ended, active = world.seed(status), world.seed("queued")
-    with unchanged(world):
+    with only_refused(world, "cancel"):
         outcome = world.run("cancel", ended)
         assert_refused(outcome, ExitCode.CONFLICT)
         assert "--ignore-terminal" in outcome.stderr
@@ -153,13 +153,13 @@ def test_a_reason_is_optional_and_may_not_be_a_book(world: World) -> None:
 def test_a_job_that_the_approval_service_holds_is_a_conflict(world: World) -> None:
     job_id = request_approval(world)
     hold(world, job_id)
-    with unchanged(world):
+    with only_refused(world, "cancel"):
         assert_refused(world.run("cancel", job_id), ExitCode.CONFLICT)
 
 
 def test_a_job_that_is_being_deleted_is_not_cancelled(world: World) -> None:
     job_id = world.seed(cleanup_state="deleting")
-    with unchanged(world):
+    with only_refused(world, "cancel"):
         outcome = world.run("cancel", job_id)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert f"jobctl delete {job_id}" in outcome.stderr

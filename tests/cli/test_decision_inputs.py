@@ -13,7 +13,7 @@ from tests.cli.decisions import (
     token_file,
     token_of,
 )
-from tests.cli.expect import assert_refused, unchanged
+from tests.cli.expect import assert_refused, only_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
 
@@ -170,7 +170,7 @@ def test_a_token_decides_on_its_job(world: World) -> None:
     outcome = world.run("approve", "--token-file", path, *WHY, "--no-verify")
     assert outcome.exit_code == 0
     assert statuses(world, job_id, other) == ["processing_queued", "awaiting_approval"]
-    with unchanged(world):
+    with only_refused(world, "approve"):
         again = world.run("approve", "--token-file", path, *WHY, "--no-verify")
     assert_refused(again, ExitCode.NOT_FOUND)
 
@@ -187,7 +187,7 @@ def test_a_token_that_was_replaced_opens_nothing(world: World) -> None:
     job_id = request_approval(world)
     before = token_file(world, token_of(world, job_id))
     assert world.run("token", "issue", job_id).exit_code == 0
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", "--token-file", before, *WHY, "--no-verify")
     assert_refused(outcome, ExitCode.NOT_FOUND)
 
@@ -196,7 +196,7 @@ def test_a_token_that_the_record_does_not_have_is_a_conflict(world: World) -> No
     job_id = request_approval(world)
     path = token_file(world, token_of(world, job_id))
     world.foreign.put_fields(job_id, approval_token="another")
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", "--token-file", path, *WHY, "--no-verify")
     assert_refused(outcome, ExitCode.CONFLICT)
 
@@ -216,7 +216,7 @@ def test_a_token_stands_for_its_job_and_no_other_is_named_with_it(verb: str, wor
 def test_a_wrong_token_is_not_found(verb: str, world: World) -> None:
     job_id = request_approval(world)
     stream = world.run("token", "issue", job_id, "--kind", "stream").stdout
-    with unchanged(world):
+    with only_refused(world, *[verb] * 4):
         for wrong in ("nonsense", token_of(world, job_id)[:-1], job_id, stream):
             outcome = world.run(verb, "--token-file", "-", *WHY, stdin=wrong)
             assert_refused(outcome, ExitCode.NOT_FOUND)
@@ -247,7 +247,7 @@ def test_a_token_whose_job_has_expired(world: World) -> None:
     job_id = request_approval(world)
     token = token_of(world, job_id)
     world.redis.delete(world.key("job", job_id))
-    with unchanged(world):
+    with only_refused(world, "approve"):
         outcome = world.run("approve", "--token-file", "-", *WHY, stdin=token)
     assert_refused(outcome, ExitCode.NOT_FOUND)
     assert job_id in outcome.stderr

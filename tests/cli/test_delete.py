@@ -3,7 +3,7 @@
 import pytest
 
 from jobctl.errors import ExitCode
-from tests.cli.expect import assert_failed, unchanged
+from tests.cli.expect import assert_failed, only_refused, unchanged
 from tests.cli.world import World, new_id
 
 
@@ -54,7 +54,7 @@ def test_results_go_only_on_request(world: World) -> None:
 def test_a_job_that_has_not_ended_is_refused(status: str, world: World) -> None:
     job_id = world.seed(status)
     _put(world, world.documents, f"temp/{job_id}.pdf")
-    with unchanged(world):
+    with only_refused(world, "delete"):
         assert_failed(world.run("delete", job_id), ExitCode.CONFLICT)
 
 
@@ -110,7 +110,7 @@ def test_a_job_without_any_document_is_deleted(world: World) -> None:
 def test_deleting_again_is_not_found(world: World) -> None:
     job_id = world.seed("failed")
     world.run("delete", job_id)
-    with unchanged(world):
+    with only_refused(world, "delete"):
         assert_failed(world.run("delete", job_id), ExitCode.NOT_FOUND)
 
 

@@ -15,7 +15,7 @@ from tests.cli.decisions import (
     token_of,
     with_document,
 )
-from tests.cli.expect import assert_failed, assert_refused, unchanged
+from tests.cli.expect import assert_failed, assert_refused, only_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
 from tests.servers.s3 import READ_ONLY
@@ -101,7 +101,7 @@ def test_denying_what_was_approved_names_who_and_when_and_spares_the_document(
     at = world.job(job_id)["approved_at"].replace("+00:00", "Z")
     for status in ("processing_queued", "processing", "completed", "failed"):
         world.foreign.put_fields(job_id, status=status)
-        with unchanged(world):
+        with only_refused(world, "deny"):
             outcome = world.run("deny", job_id, *WHY)
         assert_refused(outcome, ExitCode.CONFLICT)
         assert f"approved by r.reviewer at {at}" in outcome.stderr
@@ -113,21 +113,21 @@ def test_denying_what_was_approved_names_who_and_when_and_spares_the_document(
 def test_deny_refuses_a_job_that_awaits_nothing(status: str, world: World) -> None:
     """Hazard 2: the service denies a completed job and deletes its document."""
     job_id = with_document(world, world.seed(status))
-    with unchanged(world):
+    with only_refused(world, "deny"):
         outcome = world.run("deny", job_id, *WHY)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert status in outcome.stderr
 
 
 def test_an_unknown_job_is_not_found_and_no_record_appears(world: World) -> None:
-    with unchanged(world):
+    with only_refused(world, "deny"):
         assert_refused(world.run("deny", new_id(), *WHY), ExitCode.NOT_FOUND)
 
 
 def test_deny_in_time_by_somebody_else_in_the_expected_status(world: World) -> None:
     late = request_approval(world, approval_expires_at="2020-01-01T00:00:00+00:00")
     own = request_approval(world, created_by="tester")
-    with unchanged(world):
+    with only_refused(world, *["deny"] * 3):
         assert_refused(world.run("deny", late, *WHY), ExitCode.CONFLICT)
         different = world.run("deny", own, *WHY, "--different-from-creator")
         assert_refused(different, ExitCode.REFUSED)
@@ -141,7 +141,7 @@ def test_a_token_denies_its_job_and_is_used_up(world: World) -> None:
     path = token_file(world, token_of(world, job_id))
     assert world.run("deny", "--token-file", path, *WHY).exit_code == 0
     assert statuses(world, job_id, other) == ["denied", "awaiting_approval"]
-    with unchanged(world):
+    with only_refused(world, "deny", "approve"):
         for verb in ("deny", "approve"):
             again = world.run(verb, "--token-file", path, *WHY)
             assert_refused(again, ExitCode.NOT_FOUND)
@@ -150,7 +150,7 @@ def test_a_token_denies_its_job_and_is_used_up(world: World) -> None:
 def test_a_job_that_the_approval_service_holds_keeps_its_document(world: World) -> None:
     job_id = with_document(world, request_approval(world))
     hold(world, job_id)
-    with unchanged(world):
+    with only_refused(world, "deny"):
         assert_refused(world.run("deny", job_id, *WHY), ExitCode.CONFLICT)
 
 

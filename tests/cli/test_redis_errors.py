@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.errors import ExitCode
-from tests.cli.expect import assert_failed, assert_refused, unchanged
+from tests.cli.expect import assert_failed, assert_refused, only_refused, unchanged
 from tests.cli.fixtures import MakeWorld
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
@@ -129,7 +129,7 @@ def test_a_key_of_another_type_belongs_to_something_else(
 def test_a_job_of_another_type(any_world: World) -> None:
     world = any_world
     world.redis.set(world.key("job", "odd"), "not a hash")
-    with unchanged(world):
+    with only_refused(world):
         shown = world.run("status", "odd", "-o", "json")
         assert {"code": "unreadable_field", "message": "the record is not a hash"} in (
             shown.json["anomalies"]
@@ -201,7 +201,7 @@ def test_a_job_that_a_decision_holds_is_left_alone(any_world: World) -> None:
     world = any_world
     job_id = world.seed("completed")
     world.redis.set(world.key("approval-lock", job_id), "held", ex=60)
-    with unchanged(world):
+    with only_refused(world, "delete", "update"):
         assert_failed(world.run("delete", job_id), ExitCode.CONFLICT)
         assert_failed(world.run("update", job_id, "--summary", "x"), ExitCode.CONFLICT)
 

@@ -13,7 +13,7 @@ from tests.cli.decisions import (
     statuses,
     with_document,
 )
-from tests.cli.expect import assert_refused, unchanged
+from tests.cli.expect import assert_refused, only_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
 
@@ -75,7 +75,7 @@ def test_a_job_that_is_queued_again_already_stays_as_it_is(world: World) -> None
 )
 def test_retry_refuses_what_neither_failed_nor_was_cancelled(status: str, world: World) -> None:
     job_id = with_document(world, world.seed(status))
-    with unchanged(world):
+    with only_refused(world, "retry"):
         outcome = world.run("retry", job_id)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert status in outcome.stderr
@@ -95,7 +95,7 @@ def test_a_job_that_a_service_stored_as_failed_when_it_was_cancelled_is_retried(
 
 def test_a_document_that_is_lost_is_noticed_unless_nobody_looks(world: World) -> None:
     job_id = world.seed("failed")
-    with unchanged(world):
+    with only_refused(world, "retry"):
         outcome = world.run("retry", job_id)
         dry = world.run("retry", job_id, "--dry-run")
     assert_refused(outcome, ExitCode.NOT_FOUND)
@@ -107,7 +107,7 @@ def test_a_document_that_is_lost_is_noticed_unless_nobody_looks(world: World) ->
 def test_a_job_that_names_no_document_is_a_conflict(world: World) -> None:
     job_id = world.seed("failed")
     world.redis.hdel(world.key("job", job_id), "s3_key")
-    with unchanged(world):
+    with only_refused(world, "retry"):
         outcome = world.run("retry", job_id)
     assert_refused(outcome, ExitCode.CONFLICT)
     assert "--no-verify" in outcome.stderr
@@ -123,7 +123,7 @@ def test_documents_out_of_reach_change_nothing(world: World) -> None:
 def test_a_job_that_the_approval_service_holds_is_a_conflict(world: World) -> None:
     job_id = world.seed("failed")
     hold(world, job_id)
-    with unchanged(world):
+    with only_refused(world, "retry"):
         assert_refused(world.run("retry", job_id, "--no-verify"), ExitCode.CONFLICT)
 
 

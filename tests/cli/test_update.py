@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.errors import ExitCode
-from tests.cli.expect import assert_failed, assert_refused, unchanged
+from tests.cli.expect import assert_failed, assert_refused, only_refused, unchanged
 from tests.cli.world import World, as_json, findings
 
 DAY = 86_400
@@ -59,7 +59,7 @@ def test_starting_notes_when(world: World) -> None:
 
 def test_an_unexpected_status_changes_nothing(world: World) -> None:
     job_id = world.seed("processing")
-    with unchanged(world):
+    with only_refused(world, "update"):
         outcome = world.run("update", job_id, "--percentage", "1", "--expect-status", "queued")
         assert_failed(outcome, ExitCode.CONFLICT)
     assert "is processing, not queued" in outcome.stderr
@@ -80,7 +80,7 @@ def test_an_unexpected_status_changes_nothing(world: World) -> None:
 )
 def test_a_move_that_is_no_workers_is_a_conflict(stored: str, target: str, world: World) -> None:
     job_id = world.seed(stored)
-    with unchanged(world):
+    with only_refused(world, "update"):
         assert_failed(world.run("update", job_id, "--status", target), ExitCode.CONFLICT)
 
 

@@ -19,6 +19,7 @@ from jobctl.services.ports import (
     Token,
     TokenKind,
 )
+from jobctl.services.refusals import Refusals
 from jobctl.services.retry import RetryJobs, retry
 from tests.services.world import DOCUMENTS, RESULTS, World
 
@@ -152,6 +153,7 @@ def approved(
     *ids: str,
     jobs: JobStore | None = None,
     bulk: Bulked | None = None,
+    refusals: Refusals | None = None,
     verify: bool = True,
     pushes_to_queue: bool = True,
     **changes: Any,
@@ -163,7 +165,9 @@ def approved(
         verify=verify,
         pushes_to_queue=pushes_to_queue,
     )
-    return approve(request, jobs=jobs or world.redis.store, documents=documents(world))
+    return approve(
+        request, jobs=jobs or world.redis.store, documents=documents(world), refusals=refusals
+    )
 
 
 def denied(
@@ -171,12 +175,15 @@ def denied(
     *ids: str,
     jobs: JobStore | None = None,
     bulk: Bulked | None = None,
+    refusals: Refusals | None = None,
     **changes: Any,
 ) -> OperationList:
     request = DenyJobs(
         bulk=Bulk(ids=ids, **(bulk or {})), deciding=decision(world, **changes), ttl=TTL
     )
-    return deny(request, jobs=jobs or world.redis.store, documents=documents(world))
+    return deny(
+        request, jobs=jobs or world.redis.store, documents=documents(world), refusals=refusals
+    )
 
 
 def cancelled(
@@ -184,6 +191,7 @@ def cancelled(
     *ids: str,
     jobs: JobStore | None = None,
     bulk: Bulked | None = None,
+    refusals: Refusals | None = None,
     **options: Any,
 ) -> OperationList:
     request = CancelJobs(
@@ -193,7 +201,7 @@ def cancelled(
         ttl=TTL,
         **options,
     )
-    return cancel(request, jobs=jobs or world.redis.store)
+    return cancel(request, jobs=jobs or world.redis.store, refusals=refusals)
 
 
 def retried(
@@ -201,6 +209,7 @@ def retried(
     *ids: str,
     jobs: JobStore | None = None,
     bulk: Bulked | None = None,
+    refusals: Refusals | None = None,
     **options: Any,
 ) -> OperationList:
     request = RetryJobs(
@@ -210,7 +219,9 @@ def retried(
         ttl=TTL,
         **options,
     )
-    return retry(request, jobs=jobs or world.redis.store, documents=documents(world))
+    return retry(
+        request, jobs=jobs or world.redis.store, documents=documents(world), refusals=refusals
+    )
 
 
 def only(found: OperationList) -> Operation:

@@ -1,6 +1,7 @@
 """Tokens: issued, consumed."""
 
 from datetime import timedelta
+from typing import Any
 
 from jobctl.domain.job import Secret
 from jobctl.errors import JobctlError
@@ -14,17 +15,16 @@ def token_change(world: World, reason: str = "") -> TokenChange:
     return TokenChange(actor=ACTOR, new_op_id=world.op_id, reason=reason)
 
 
-def issued(
+def issue_request(
     world: World,
     kind: TokenKind = TokenKind.APPROVAL,
     *,
     job_id: str = "job-1",
     lifetime: timedelta = timedelta(hours=2),
     extends: bool = False,
-    jobs: JobStore | None = None,
     reason: str = "",
-) -> IssuedToken:
-    request = IssueToken(
+) -> IssueToken:
+    return IssueToken(
         job_id=job_id,
         kind=kind,
         change=token_change(world, reason),
@@ -32,7 +32,16 @@ def issued(
         ttl=TTL,
         extends=extends,
     )
-    return issue_token(request, jobs=jobs or world.redis.store)
+
+
+def issued(
+    world: World,
+    kind: TokenKind = TokenKind.APPROVAL,
+    *,
+    jobs: JobStore | None = None,
+    **options: Any,
+) -> IssuedToken:
+    return issue_token(issue_request(world, kind, **options), jobs=jobs or world.redis.store)
 
 
 def token(value: str, kind: TokenKind = TokenKind.APPROVAL) -> Token:

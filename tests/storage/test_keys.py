@@ -34,6 +34,8 @@ def every_key(keys: Keys) -> list[str]:
         keys.approval_queue,
         keys.audit,
         keys.probe,
+        keys.refusals,
+        keys.refusals_left_out,
     ]
 
 

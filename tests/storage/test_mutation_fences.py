@@ -125,6 +125,31 @@ def test_what_is_only_recorded_of_an_existing_job_leaves_it_as_it_is(
     assert after == before
 
 
+@pytest.mark.parametrize("stored", ["processing", None])
+@pytest.mark.parametrize("held", [False, True])
+def test_what_compares_nothing_is_recorded_whatever_the_job_is(
+    under_test: RedisUnderTest, stored: str | None, held: bool
+) -> None:
+    if stored:
+        under_test.write_job(status=stored, cleanup_state="deleting")
+    if held:
+        under_test.raw.set(under_test.keys.approval_lock("job-1"), "foreign", ex=60)
+    before = under_test.everything()
+    under_test.store.apply(recorded(expected_status="awaiting_approval", compares=False))
+    after = under_test.everything()
+    del after[under_test.keys.audit.encode()]
+    assert after == before
+    ((_, record),) = under_test.audit()
+    assert (record["from"], record["to"]) == ("awaiting_approval", "awaiting_approval")
+    assert_sound_chain(under_test.audit())
+
+
+def test_what_compares_nothing_still_needs_its_lease(under_test: RedisUnderTest) -> None:
+    with pytest.raises(LockedError):
+        under_test.store.apply(recorded(lease=CLAIM, compares=False))
+    assert under_test.everything() == {}
+
+
 def test_an_intent_for_no_job_is_refused_where_there_is_one(under_test: RedisUnderTest) -> None:
     under_test.raw.hset(under_test.keys.job("job-1"), "s3_key", "temp/job-1.pdf")
     before = under_test.everything()

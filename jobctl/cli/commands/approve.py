@@ -7,6 +7,7 @@ import typer
 from jobctl.cli.context import Session
 from jobctl.cli.deciding import Decided, decide
 from jobctl.cli.params import command
+from jobctl.cli.refusals import refusals_of
 from jobctl.services.approve import ApproveJobs
 from jobctl.services.approve import approve as approve_jobs
 from jobctl.services.operations import OperationList
@@ -40,4 +41,9 @@ def approve(
         verify=not no_verify,
         pushes_to_queue=session.settings.handoff == "queue",
     )
-    return approve_jobs(request, jobs=session.jobs, documents=session.documents)
+    return approve_jobs(
+        request,
+        jobs=session.jobs,
+        documents=session.documents,
+        refusals=refusals_of(session, deciding.reason),
+    )

@@ -6,6 +6,7 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import Reason, command
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.selection import Selection, choose
 from jobctl.cli.typed_texts import check_reason
 from jobctl.domain.status import ACTIVE, JobStatus
@@ -44,4 +45,8 @@ def cancel(
         else JobStatus.CANCELLED,
         ignore_terminal=ignore_terminal,
     )
-    return cancel_jobs(request, jobs=session.jobs)
+    return cancel_jobs(
+        request,
+        jobs=session.jobs,
+        refusals=refusals_of(session, reason),
+    )

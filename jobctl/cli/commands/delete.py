@@ -7,6 +7,7 @@ import typer
 from jobctl.cli.context import Session
 from jobctl.cli.job_ids import whole_ids
 from jobctl.cli.params import DryRun, JobIds, Reason, command
+from jobctl.cli.refusals import refusals_of
 from jobctl.services.delete import DeleteJobs
 from jobctl.services.delete import delete as delete_jobs
 from jobctl.services.operations import OperationList
@@ -38,4 +39,9 @@ def delete(
         results=results,
         dry_run=dry_run,
     )
-    return delete_jobs(request, jobs=session.jobs, documents=session.documents)
+    return delete_jobs(
+        request,
+        jobs=session.jobs,
+        documents=session.documents,
+        refusals=refusals_of(session, reason),
+    )

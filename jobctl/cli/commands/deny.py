@@ -3,6 +3,7 @@
 from jobctl.cli.context import Session
 from jobctl.cli.deciding import Decided, decide
 from jobctl.cli.params import command
+from jobctl.cli.refusals import refusals_of
 from jobctl.services.deny import DenyJobs
 from jobctl.services.deny import deny as deny_jobs
 from jobctl.services.operations import OperationList
@@ -22,4 +23,9 @@ def deny(session: Session, options: Decided) -> OperationList:
     """
     bulk, deciding = decide(options, session, "deny")
     request = DenyJobs(bulk=bulk, deciding=deciding, ttl=session.ttl)
-    return deny_jobs(request, jobs=session.jobs, documents=session.documents)
+    return deny_jobs(
+        request,
+        jobs=session.jobs,
+        documents=session.documents,
+        refusals=refusals_of(session, deciding.reason),
+    )

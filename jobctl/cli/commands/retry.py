@@ -6,6 +6,7 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import Reason, command
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.selection import Selection, choose
 from jobctl.cli.typed_texts import check_reason
 from jobctl.domain.status import JobStatus
@@ -42,4 +43,9 @@ def retry(
         reason=reason or "",
         verify=not no_verify,
     )
-    return retry_jobs(request, jobs=session.jobs, documents=session.documents)
+    return retry_jobs(
+        request,
+        jobs=session.jobs,
+        documents=session.documents,
+        refusals=refusals_of(session, reason),
+    )

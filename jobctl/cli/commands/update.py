@@ -10,6 +10,7 @@ from jobctl.cli.context import Session
 from jobctl.cli.findings import read_findings
 from jobctl.cli.params import DryRun, ExpectStatus, JobId, command
 from jobctl.cli.parsers import decimal_number, key_value, status_name
+from jobctl.cli.refusals import refusals_of
 from jobctl.domain.identifiers import check_job_id
 from jobctl.domain.moments import parse_duration
 from jobctl.domain.status import JobStatus
@@ -99,4 +100,4 @@ def update(
         dry_run=dry_run,
     )
     policy = UpdatePolicy(ttl=session.ttl, approval_timeout=session.settings.approval_timeout)
-    return update_job(request, jobs=session.jobs, policy=policy)
+    return update_job(request, jobs=session.jobs, policy=policy, refusals=refusals_of(session))

@@ -8,7 +8,9 @@
 --   11 lease that the caller must hold (probe key if none)
 -- ARGV
 --   1 operation id            5 audit entry id `<seq>-0`       9 '1' to delete the job, 'r' to
---                                                                write nothing but the record
+--                                                                write nothing but the record,
+--                                                                'n' also where the job is held
+--                                                                or has another status by now
 --   2 job id                  6 score, unix seconds           10 deadline: '' leave, '-' remove,
 --   3 expected status:           ('' leaves the index)           or unix seconds
 --     'absent' or '=<status>' 7 seconds to live ('' keeps)   11 lifetime of the issued token, s
@@ -34,7 +36,8 @@ local processing, approval, issued, consumed = KEYS[6], KEYS[7], KEYS[8], KEYS[9
 local probe_key, lease = KEYS[10], KEYS[11]
 local op_id, job_id, expected, head = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entry_id, score, ttl, token = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local deletes, records, deadline = ARGV[9] == '1', ARGV[9] == 'r', ARGV[10]
+local deletes, notes, deadline = ARGV[9] == '1', ARGV[9] == 'n', ARGV[10]
+local records = notes or ARGV[9] == 'r'
 local push_processing, push_approval = ARGV[12], ARGV[13]
 local cleanup, must_bear, stamp, claim = ARGV[14], ARGV[15] == '1', ARGV[16], ARGV[17]
 
@@ -71,14 +74,15 @@ if redis.call('HGET', job, 'jobctl_op') == op_id then return {'REPLAYED'} end
 -- a decision has begun already: the service locks such jobs too before it looks at them.
 -- Stream tokens have nothing to do with a decision.
 local streams = must_bear or (issued ~= probe_key and deadline == '')
-if cleanup == '' and not streams and redis.call('EXISTS', lock) == 1 then return {'LOCKED'} end
+local minds_lock = cleanup == '' and not streams and not notes
+if minds_lock and redis.call('EXISTS', lock) == 1 then return {'LOCKED'} end
 
 -- 4. Compare and set on the status that was read.
 local actual = 'absent'
 if redis.call('EXISTS', job) == 1 then
   actual = '=' .. (redis.call('HGET', job, 'status') or '')
 end
-if actual ~= expected then return {'CONFLICT', actual} end
+if actual ~= expected and not notes then return {'CONFLICT', actual} end
 if stamp ~= '' and stamp ~= '=' .. (redis.call('HGET', job, 'updated_at') or '') then
   return {'STAMP'}
 end

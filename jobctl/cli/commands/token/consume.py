@@ -2,6 +2,7 @@
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import command
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.tokens import TokenFile, given_token, token_change
 from jobctl.services.operations import OperationList
 from jobctl.services.ports import TokenKind
@@ -18,4 +19,5 @@ def consume(session: Session, token_file: TokenFile = None) -> OperationList:
     by the decision itself.
     """
     change = token_change(session, "")
-    return consume_token(given_token(token_file, TokenKind.STREAM), change, jobs=session.jobs)
+    token = given_token(token_file, TokenKind.STREAM)
+    return consume_token(token, change, jobs=session.jobs, refusals=refusals_of(session))

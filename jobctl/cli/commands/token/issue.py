@@ -7,6 +7,7 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import JobId, Reason, command
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.tokens import Kind, token_change
 from jobctl.domain.identifiers import check_job_id
 from jobctl.domain.moments import parse_duration
@@ -61,4 +62,4 @@ def issue(
         ttl=session.ttl,
         extends=extend is not None,
     )
-    return issue_token(request, jobs=session.jobs)
+    return issue_token(request, jobs=session.jobs, refusals=refusals_of(session, reason))

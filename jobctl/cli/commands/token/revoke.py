@@ -6,6 +6,7 @@ import typer
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import Reason, command
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.tokens import Kind, TokenFile, given_token, token_change
 from jobctl.domain.identifiers import check_job_id
 from jobctl.errors import InvalidUsageError
@@ -34,11 +35,14 @@ def revoke(
     """
     change = token_change(session, reason or "")
     if id is None:
-        return revoke_token(given_token(token_file, kind), change, jobs=session.jobs)
+        token = given_token(token_file, kind)
+        return revoke_token(token, change, jobs=session.jobs, refusals=refusals_of(session, reason))
     if token_file is not None or kind == TokenKind.STREAM:
         raise InvalidUsageError(
             "a job's id stands for its approval token alone",
             hint="a stream token is revoked by --kind stream --token-file FILE",
         )
     job_id = check_job_id(id, id_format=session.settings.id_format)
-    return revoke_tokens_of(job_id, change, jobs=session.jobs)
+    return revoke_tokens_of(
+        job_id, change, jobs=session.jobs, refusals=refusals_of(session, reason)
+    )

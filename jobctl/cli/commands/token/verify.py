@@ -2,6 +2,7 @@
 
 from jobctl.cli.context import Session
 from jobctl.cli.params import command
+from jobctl.cli.refusals import refusals_of
 from jobctl.cli.tokens import Kind, TokenFile, given_token
 from jobctl.services.ports import TokenKind
 from jobctl.services.tokens import TokenDetails, verify_token
@@ -16,6 +17,9 @@ def verify(
 ) -> TokenDetails:
     """Tell whose a token is, and whether it is good.
 
-    Nothing is changed, and a stream token is not used up.
+    No job is changed, and a stream token is not used up. One that is not good leaves a record in
+    the audit trail.
     """
-    return verify_token(given_token(token_file, kind), jobs=session.jobs)
+    return verify_token(
+        given_token(token_file, kind), jobs=session.jobs, refusals=refusals_of(session)
+    )
