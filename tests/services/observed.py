@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jobctl.errors import JobctlError
-from jobctl.services.ports import Applied, Glimpse, JobStore, Mutation, QueueEntry, Reading
+from jobctl.services.ports import (
+    Applied,
+    Glimpse,
+    JobStore,
+    Mutation,
+    QueueEntry,
+    Reading,
+    Token,
+    TokenHolder,
+)
 from tests.services.world import World
 
 
@@ -51,6 +60,11 @@ class ObservedJobs:
         self._meet("queue_entries")
         entries: Mapping[str, Sequence[QueueEntry]] = self._store.queue_entries(job_ids)
         return entries
+
+    def token_holder(self, token: Token) -> TokenHolder | None:
+        self._meet("token_holder")
+        holder: TokenHolder | None = self._store.token_holder(token)
+        return holder
 
     def apply(self, mutation: Mutation) -> Applied:
         self._meet("apply")

@@ -73,10 +73,12 @@ def updated(
     return update(request, jobs=jobs or world.redis.store, policy=policy, refusals=refusals)
 
 
-def tokens(world: World, value: str = STRANGER) -> dict[str, Refused]:
+def tokens(
+    world: World, value: str = STRANGER, *, jobs: JobStore | None = None
+) -> dict[str, Refused]:
     """The commands that are given the token *value*, or a job that is none; by action."""
     stream, approval = (Token(kind=one, value=Secret(value)) for one in reversed(TokenKind))
-    change, jobs = token_change(world, WHY), world.redis.store
+    change, jobs = token_change(world, WHY), jobs or world.redis.store
     return {
         "token-issue": partial(issue_token, issue_request(world, job_id="nobody"), jobs=jobs),
         "token-verify": partial(verify_token, approval, jobs=jobs),

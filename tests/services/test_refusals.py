@@ -227,6 +227,26 @@ def test_an_outage_is_no_refusal(kind: type[JobctlError], method: str, world: Wo
     assert world.redis.audit() == []
 
 
+@pytest.mark.parametrize("action", ["token-issue", "token-verify", "token-revoke"])
+def test_an_outage_before_a_token_is_known_is_no_refusal(action: str, world: World) -> None:
+    jobs = ObservedJobs(world)
+    method = "read" if action == "token-issue" else "token_holder"
+    jobs.fail(method, 1, UnavailableError("gone", job_id="job-1"))
+    with pytest.raises(UnavailableError):
+        tokens(world, jobs=jobs)[action](refusals=refusals(world))
+    assert world.redis.audit() == []
+
+
+def test_a_decision_that_stands_is_no_refusal_whatever_comes_after_it(world: World) -> None:
+    """A service revives the job before its documents are deleted."""
+    awaiting(world)
+    jobs, key = ObservedJobs(world), world.redis.keys.job("job-1")
+    jobs.at("read", 2, lambda: world.redis.raw.hset(key, "status", "processing"))
+    (error,) = attempt("deny", world, "job-1", jobs=jobs)
+    assert isinstance(error, ConflictError)
+    assert world.redis.actions() == ["deny"]
+
+
 def test_the_changes_of_a_batch_and_its_refusals_are_all_there(world: World) -> None:
     for job_id in ("job-1", "job-2", "job-3"):
         awaiting(world, job_id)
