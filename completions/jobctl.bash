@@ -8,7 +8,7 @@ _jobctl_group() {
     case $1 in
         '') names='create status list approve deny cancel retry update delete cleanup backfill-index token audit config doctor' ;;
         token) names='issue verify consume revoke' ;;
-        audit) names='list verify export trim' default=list ;;
+        audit) names='list show verify export trim' default=list ;;
     esac
 }
 
@@ -179,6 +179,8 @@ _jobctl_option() {
         audit/list:--cursor) source=nothing ;;
         audit/list:-o|audit/list:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         audit/list:--context) source=contexts ;;
+        audit/show:-o|audit/show:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/show:--context) source=contexts ;;
         audit/verify:--segments) source=nothing ;;
         audit/verify:--public-key) source=files ;;
         audit/verify:-o|audit/verify:--output) source=words choices='table wide json jsonl csv tsv id' ;;
@@ -230,6 +232,7 @@ _jobctl_options() {
         token/consume) choices='--token-file -o --output --context -q --quiet -h --help' ;;
         token/revoke) choices='--token-file --kind --reason -o --output --context -q --quiet -h --help' ;;
         audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first -o --output --context -q --quiet -h --help' ;;
+        audit/show) choices='-o --output --context -q --quiet -h --help' ;;
         audit/verify) choices='--anchors --jobs --segments --public-key -o --output --context -q --quiet -h --help' ;;
         audit/export) choices='--segments --sign-key -o --output --context -q --quiet -h --help' ;;
         audit/trim) choices='--older --keep-last --segments --public-key --dry-run -o --output --context -q --quiet -h --help' ;;

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
+from jobctl.domain.audit import parse_place
 from jobctl.domain.priority import Priority
 from jobctl.domain.status import ALIASES, JobStatus, parse_status
 from jobctl.errors import InvalidUsageError
@@ -77,3 +78,12 @@ def decimal_number(lowest: float, highest: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def audit_place(text: str) -> str:
+    place = parse_place(text)
+    if place is None:
+        raise InvalidUsageError(
+            f"{text[:40]!r} is no number of an audit record", hint="jobctl audit list prints them"
+        )
+    return place

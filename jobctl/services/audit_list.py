@@ -1,17 +1,14 @@
 """`audit list`: the audit trail from its newest record back, or from the oldest on, streamed."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobctl.domain.audit import AuditEntry, AuditFilter
+from jobctl.domain.audit import AuditEntry, AuditFilter, parse_place
 from jobctl.errors import InvalidUsageError
 from jobctl.services.ports import AuditLog
 
 # As many as a server hands out in about a millisecond.
 PAGE_SIZE = 500
-_PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
-_LAST_NUMBER = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,7 @@ class AuditListing:
         for entry in self._matching():
             if last is not None and self.shown == self._request.limit:
                 # One more was looked for: a list that just fits has no cursor.
-                self.next_cursor = last.place.removesuffix("-0")
+                self.next_cursor = last.number
                 return
             self.shown += 1
             last = entry
@@ -73,11 +70,9 @@ def audit_list(request: ListAudit, *, audit_log: AuditLog) -> AuditListing:
 
 
 def _parse_cursor(text: str) -> str:
-    found = _PLACE.fullmatch(text)
-    number, part = (int(digits or 0) for digits in found.groups()) if found else (0, 0)
-    # No entry has the id 0-0, and a server refuses it as a bound.
-    if (number, part) == (0, 0) or max(number, part) > _LAST_NUMBER:
+    place = parse_place(text)
+    if place is None:
         raise InvalidUsageError(
             "malformed --cursor", hint="use next_cursor of a list as it was printed"
         )
-    return f"{number}-{part}"
+    return place

@@ -106,4 +106,5 @@ def _entry(place: str, fields: Mapping[str, str]) -> AuditEntry:
         summary=fields.get("summary"),
         prev=fields.get("prev"),
         hash=fields.get("hash"),
+        stored=fields,
     )

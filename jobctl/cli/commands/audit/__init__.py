@@ -4,6 +4,7 @@ import typer
 
 COMMANDS: dict[str, str] = {
     "list": "List what was changed, by whom and why, the newest first.",
+    "show": "Show one record whole, and whether it is as it was written.",
     "verify": "Tell whether the audit trail was changed.",
     "export": "Append what is new to files that nobody overwrites.",
     "trim": "Remove old records from Redis that such files hold.",
