@@ -1,6 +1,6 @@
 """`audit list`: the audit trail from its newest record back, or from the oldest on, streamed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from jobctl.domain.audit import AuditEntry, AuditFilter, parse_place
@@ -21,6 +21,42 @@ class ListAudit:
     oldest_first: bool = False
 
 
+class AuditWalk:
+    """The entries that pass *wanted*, one way along the trail; an iterator to be read once.
+
+    `read_to` is the last one that was looked at, whether it passed or not; one that passed counts
+    once another is asked for. *pace* is told how many were looked at, page by page.
+    """
+
+    def __init__(
+        self,
+        audit_log: AuditLog,
+        wanted: AuditFilter,
+        *,
+        oldest_first: bool,
+        after: str | None = None,
+        page_size: int = PAGE_SIZE,
+        pace: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._pages = audit_log.walk(after=after, oldest_first=oldest_first, page_size=page_size)
+        self._wanted = wanted
+        self._oldest_first = oldest_first
+        self._pace = pace
+        self.read_to: AuditEntry | None = None
+
+    def __iter__(self) -> Iterator[AuditEntry]:
+        looked_at = 0
+        for page in self._pages:
+            for entry in page:
+                if self._wanted.is_beyond(entry, oldest_first=self._oldest_first):
+                    return
+                if self._wanted.admits(entry):
+                    yield entry
+                self.read_to = entry
+            looked_at += len(page)
+            self._pace(looked_at)
+
+
 class AuditListing:
     """An iterator over the entries, to be read once; the rest is known once it is exhausted.
 
@@ -28,16 +64,21 @@ class AuditListing:
     """
 
     def __init__(self, request: ListAudit, audit_log: AuditLog) -> None:
-        self._request = request
-        self._audit_log = audit_log
-        self._after = _parse_cursor(request.cursor) if request.cursor else None
+        self._limit = request.limit
+        self._walk = AuditWalk(
+            audit_log,
+            request.filter,
+            oldest_first=request.oldest_first,
+            after=_parse_cursor(request.cursor) if request.cursor else None,
+            page_size=_page_size(request),
+        )
         self.next_cursor: str | None = None
         self.shown = 0
 
     def __iter__(self) -> Iterator[AuditEntry]:
         last: AuditEntry | None = None
-        for entry in self._matching():
-            if last is not None and self.shown == self._request.limit:
+        for entry in self._walk:
+            if last is not None and self.shown == self._limit:
                 # One more was looked for: a list that just fits has no cursor.
                 self.next_cursor = last.number
                 return
@@ -45,28 +86,16 @@ class AuditListing:
             last = entry
             yield entry
 
-    def _matching(self) -> Iterator[AuditEntry]:
-        wanted, oldest_first = self._request.filter, self._request.oldest_first
-        for page in self._audit_log.walk(
-            after=self._after, oldest_first=oldest_first, page_size=self._page_size
-        ):
-            for entry in page:
-                if wanted.is_beyond(entry, oldest_first=oldest_first):
-                    return
-                if wanted.admits(entry):
-                    yield entry
-
-    @property
-    def _page_size(self) -> int:
-        limit = self._request.limit
-        unfiltered = self._request.filter == AuditFilter()
-        return min(limit + 1, PAGE_SIZE) if limit is not None and unfiltered else PAGE_SIZE
-
 
 def audit_list(request: ListAudit, *, audit_log: AuditLog) -> AuditListing:
     """Nothing is lost or repeated by what is appended while the list is read; newest first, what
     comes after the first page was asked for is not in it."""
     return AuditListing(request, audit_log)
+
+
+def _page_size(request: ListAudit) -> int:
+    limit, unfiltered = request.limit, request.filter == AuditFilter()
+    return min(limit + 1, PAGE_SIZE) if limit is not None and unfiltered else PAGE_SIZE
 
 
 def _parse_cursor(text: str) -> str:
