@@ -177,6 +177,7 @@ _jobctl_option() {
         audit/list:--until) source=nothing ;;
         audit/list:-n|audit/list:--limit) source=nothing ;;
         audit/list:--cursor) source=nothing ;;
+        audit/list:--checkpoint) source=files ;;
         audit/list:-o|audit/list:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         audit/list:--context) source=contexts ;;
         audit/show:-o|audit/show:--output) source=words choices='table wide json jsonl csv tsv id' ;;
@@ -239,7 +240,7 @@ _jobctl_options() {
         token/verify) choices='--token-file --kind -o --output --context -q --quiet -h --help' ;;
         token/consume) choices='--token-file -o --output --context -q --quiet -h --help' ;;
         token/revoke) choices='--token-file --kind --reason -o --output --context -q --quiet -h --help' ;;
-        audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first -o --output --context -q --quiet -h --help' ;;
+        audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first --checkpoint -o --output --context -q --quiet -h --help' ;;
         audit/show) choices='-o --output --context -q --quiet -h --help' ;;
         audit/summary) choices='--job --actor --action --op --since --until -o --output --context -q --quiet -h --help' ;;
         audit/verify) choices='--anchors --jobs --segments --public-key -o --output --context -q --quiet -h --help' ;;

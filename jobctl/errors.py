@@ -117,6 +117,13 @@ class BadConfigurationError(JobctlError):
     exit_code = ExitCode.BAD_CONFIGURATION
 
 
+class RecordsMissingError(JobctlError):
+    """Audit records were trimmed away unread: to be told, while the rest is shown all the same."""
+
+    code = "records_missing"
+    exit_code = ExitCode.DONE
+
+
 class PartlyDoneError(JobctlError):
     """Some of it took effect; what did is in the message."""
 

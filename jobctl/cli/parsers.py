@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from jobctl.domain.audit import parse_place
 from jobctl.domain.priority import Priority
@@ -25,6 +26,10 @@ def not_blank(text: str) -> str:
     if not text.strip():
         raise InvalidUsageError("it is empty", hint="is a variable not set?")
     return text
+
+
+def path_name(text: str) -> Path:
+    return Path(not_blank(text))
 
 
 def comma_separated(values: Sequence[str] | None) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jobctl.domain.audit import AuditEntry, AuditFilter, parse_place
 from jobctl.errors import InvalidUsageError
+from jobctl.services.audit_position import KeptPosition, check_position, position_of
 from jobctl.services.ports import AuditLog
 
 # As many as a server hands out in about a millisecond.
@@ -13,12 +14,14 @@ PAGE_SIZE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAudit:
-    """`limit` None lists all; the limit counts entries that pass the filter."""
+    """`limit` None lists all; the limit counts entries that pass the filter. With a *checkpoint*
+    it goes oldest first behind the position that is kept there, and no cursor counts."""
 
     filter: AuditFilter
     limit: int | None = 50
     cursor: str | None = None
     oldest_first: bool = False
+    checkpoint: KeptPosition | None = None
 
 
 class AuditWalk:
@@ -60,20 +63,30 @@ class AuditWalk:
 class AuditListing:
     """An iterator over the entries, to be read once; the rest is known once it is exhausted.
 
-    `next_cursor` continues behind the last entry, in either direction; None at the end.
+    `next_cursor` continues behind the last entry, in either direction; None at the end. `trimmed`
+    is what the trail has lost behind the position of a checkpoint.
     """
 
     def __init__(self, request: ListAudit, audit_log: AuditLog) -> None:
         self._limit = request.limit
+        self._checkpoint = request.checkpoint
+        position = self._checkpoint.read() if self._checkpoint else None
+        after = _parse_cursor(request.cursor) if request.cursor else None
+        self.trimmed = check_position(position, audit_log=audit_log) if position else None
         self._walk = AuditWalk(
             audit_log,
             request.filter,
-            oldest_first=request.oldest_first,
-            after=_parse_cursor(request.cursor) if request.cursor else None,
+            oldest_first=request.oldest_first or self.is_resumed,
+            after=position.place if position else after,
             page_size=_page_size(request),
         )
         self.next_cursor: str | None = None
         self.shown = 0
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the next run goes on by itself where this one ends."""
+        return self._checkpoint is not None
 
     def __iter__(self) -> Iterator[AuditEntry]:
         last: AuditEntry | None = None
@@ -85,6 +98,12 @@ class AuditListing:
             self.shown += 1
             last = entry
             yield entry
+
+    def when_written(self) -> None:
+        """Keep the place: to be called once all that was asked for is safe with whoever reads."""
+        read_to = self._walk.read_to
+        if self._checkpoint is not None and read_to is not None:
+            self._checkpoint.replace(position_of(read_to))
 
 
 def audit_list(request: ListAudit, *, audit_log: AuditLog) -> AuditListing:
