@@ -8,7 +8,7 @@ _jobctl_group() {
     case $1 in
         '') names='create status list approve deny cancel retry update delete cleanup backfill-index token audit config doctor' ;;
         token) names='issue verify consume revoke' ;;
-        audit) names='list show summary verify export trim' default=list ;;
+        audit) names='list show tail summary verify export trim' default=list ;;
     esac
 }
 
@@ -182,6 +182,15 @@ _jobctl_option() {
         audit/list:--context) source=contexts ;;
         audit/show:-o|audit/show:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         audit/show:--context) source=contexts ;;
+        audit/tail:--job) source=nothing ;;
+        audit/tail:--actor) source=nothing ;;
+        audit/tail:--action) source=nothing ;;
+        audit/tail:--op) source=nothing ;;
+        audit/tail:--since) source=nothing ;;
+        audit/tail:--until) source=nothing ;;
+        audit/tail:-n|audit/tail:--limit) source=nothing ;;
+        audit/tail:-o|audit/tail:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/tail:--context) source=contexts ;;
         audit/summary:--job) source=nothing ;;
         audit/summary:--actor) source=nothing ;;
         audit/summary:--action) source=nothing ;;
@@ -242,6 +251,7 @@ _jobctl_options() {
         token/revoke) choices='--token-file --kind --reason -o --output --context -q --quiet -h --help' ;;
         audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first --checkpoint -o --output --context -q --quiet -h --help' ;;
         audit/show) choices='-o --output --context -q --quiet -h --help' ;;
+        audit/tail) choices='--job --actor --action --op --since --until -n --limit -f --follow -o --output --context -q --quiet -h --help' ;;
         audit/summary) choices='--job --actor --action --op --since --until -o --output --context -q --quiet -h --help' ;;
         audit/verify) choices='--anchors --jobs --segments --public-key -o --output --context -q --quiet -h --help' ;;
         audit/export) choices='--segments --sign-key -o --output --context -q --quiet -h --help' ;;

@@ -95,6 +95,10 @@ class UnavailableError(JobctlError):
     exit_code = ExitCode.UNAVAILABLE
 
 
+class UnreachableError(UnavailableError):
+    """Nobody answers, which may pass by itself."""
+
+
 class RefusedError(JobctlError):
     code = "refused"
     exit_code = ExitCode.REFUSED

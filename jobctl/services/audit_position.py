@@ -1,10 +1,12 @@
 """Where somebody stopped reading the audit trail, and whether it can be gone on from there."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from jobctl.domain.audit import AuditEntry, place_behind
 from jobctl.errors import FindingsError
+from jobctl.services.operations import counted
 from jobctl.services.ports import AuditLog
 
 
@@ -41,15 +43,32 @@ def position_of(entry: AuditEntry) -> TrailPosition:
 
 def check_position(position: TrailPosition, *, audit_log: AuditLog) -> Trimmed | None:
     """None where the trail goes on behind *position*; FindingsError where it is another one."""
-    nearest = _first(audit_log, after=place_behind(position.place), oldest_first=False)
+    nearest = entry_nearest(audit_log, to=position.place)
     if nearest is not None and nearest.place == position.place:
         if nearest.hash != position.hash:
             raise _broken(position, "holds something else now")
         return None
-    oldest = _first(audit_log, after=None, oldest_first=True)
+    oldest = _first(audit_log.walk(after=None, oldest_first=True, page_size=1))
     if nearest is not None or oldest is None:
         raise _broken(position, "is not there any more, and was not trimmed away")
     return _trimmed(position, oldest)
+
+
+def entry_nearest(audit_log: AuditLog, *, to: str | None = None) -> AuditEntry | None:
+    """The entry at the place *to*, else the last one before it; without one the newest."""
+    after = place_behind(to) if to else None
+    return _first(audit_log.walk(after=after, oldest_first=False, page_size=1))
+
+
+def told(trimmed: Trimmed) -> str:
+    """In words."""
+    amount = "some records" if trimmed.missing is None else counted(trimmed.missing, "record")
+    return f"{amount} behind {trimmed.behind} were trimmed away before they were read"
+
+
+def _first(pages: Iterator[Sequence[AuditEntry]]) -> AuditEntry | None:
+    page = next(pages, ())
+    return page[0] if page else None
 
 
 def _trimmed(position: TrailPosition, oldest: AuditEntry) -> Trimmed:
@@ -60,11 +79,6 @@ def _trimmed(position: TrailPosition, oldest: AuditEntry) -> Trimmed:
         oldest=oldest.number,
         missing=(oldest.seq or 0) - int(last) - 1 if countable else None,
     )
-
-
-def _first(audit_log: AuditLog, *, after: str | None, oldest_first: bool) -> AuditEntry | None:
-    page = next(audit_log.walk(after=after, oldest_first=oldest_first, page_size=1), ())
-    return page[0] if page else None
 
 
 def _broken(position: TrailPosition, fact: str) -> FindingsError:

@@ -167,7 +167,7 @@ def test_what_was_trimmed_away_is_said(trail: World, file: Path) -> None:
     trail.redis.xtrim(trail.key("audit"), minid="20-0", approximate=False)
     arguments = ("audit", "--checkpoint", str(file), "-q", "-n", "1")
     assert trail.run(*arguments).stderr.splitlines() == [
-        "jobctl: 14 records behind 5 were trimmed away before they were listed",
+        "jobctl: 14 records behind 5 were trimmed away before they were read",
         "        this goes on from 20, the oldest that is kept",
     ]
     file.write_text(file.read_text().replace("20-0", "5-0").replace(

@@ -5,8 +5,7 @@ from jobctl.render.audit_entries import columns_for, entry_document, entry_rows
 from jobctl.render.machine import write_json_lines, write_list_document
 from jobctl.render.output import Streams, Style, envelope, note, write_error, write_grid
 from jobctl.services.audit_list import AuditListing
-from jobctl.services.audit_position import Trimmed
-from jobctl.services.operations import counted
+from jobctl.services.audit_position import Trimmed, told
 
 
 def write(listing: AuditListing, style: Style, streams: Streams) -> None:
@@ -38,8 +37,6 @@ def _note_on_listing(listing: AuditListing, style: Style, streams: Streams) -> N
 
 
 def _missing(trimmed: Trimmed) -> RecordsMissingError:
-    amount = "some records" if trimmed.missing is None else counted(trimmed.missing, "record")
     return RecordsMissingError(
-        f"{amount} behind {trimmed.behind} were trimmed away before they were listed",
-        hint=f"this goes on from {trimmed.oldest}, the oldest that is kept",
+        told(trimmed), hint=f"this goes on from {trimmed.oldest}, the oldest that is kept"
     )
