@@ -8,7 +8,7 @@ _jobctl_group() {
     case $1 in
         '') names='create status list approve deny cancel retry update delete cleanup backfill-index token audit config doctor' ;;
         token) names='issue verify consume revoke' ;;
-        audit) names='list show tail summary verify export trim' default=list ;;
+        audit) names='list show record tail summary verify export trim' default=list ;;
     esac
 }
 
@@ -182,6 +182,9 @@ _jobctl_option() {
         audit/list:--context) source=contexts ;;
         audit/show:-o|audit/show:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         audit/show:--context) source=contexts ;;
+        audit/record:--reason) source=nothing ;;
+        audit/record:-o|audit/record:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/record:--context) source=contexts ;;
         audit/tail:--job) source=nothing ;;
         audit/tail:--actor) source=nothing ;;
         audit/tail:--action) source=nothing ;;
@@ -251,6 +254,7 @@ _jobctl_options() {
         token/revoke) choices='--token-file --kind --reason -o --output --context -q --quiet -h --help' ;;
         audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first --checkpoint -o --output --context -q --quiet -h --help' ;;
         audit/show) choices='-o --output --context -q --quiet -h --help' ;;
+        audit/record) choices='--reason --dry-run -o --output --context -q --quiet -h --help' ;;
         audit/tail) choices='--job --actor --action --op --since --until -n --limit -f --follow -o --output --context -q --quiet -h --help' ;;
         audit/summary) choices='--job --actor --action --op --since --until -o --output --context -q --quiet -h --help' ;;
         audit/verify) choices='--anchors --jobs --segments --public-key -o --output --context -q --quiet -h --help' ;;
