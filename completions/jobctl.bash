@@ -8,7 +8,7 @@ _jobctl_group() {
     case $1 in
         '') names='create status list approve deny cancel retry update delete cleanup backfill-index token audit config doctor' ;;
         token) names='issue verify consume revoke' ;;
-        audit) names='list verify export trim' default=list ;;
+        audit) names='list show record tail summary verify export trim' default=list ;;
     esac
 }
 
@@ -177,8 +177,31 @@ _jobctl_option() {
         audit/list:--until) source=nothing ;;
         audit/list:-n|audit/list:--limit) source=nothing ;;
         audit/list:--cursor) source=nothing ;;
+        audit/list:--checkpoint) source=files ;;
         audit/list:-o|audit/list:--output) source=words choices='table wide json jsonl csv tsv id' ;;
         audit/list:--context) source=contexts ;;
+        audit/show:-o|audit/show:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/show:--context) source=contexts ;;
+        audit/record:--reason) source=nothing ;;
+        audit/record:-o|audit/record:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/record:--context) source=contexts ;;
+        audit/tail:--job) source=nothing ;;
+        audit/tail:--actor) source=nothing ;;
+        audit/tail:--action) source=nothing ;;
+        audit/tail:--op) source=nothing ;;
+        audit/tail:--since) source=nothing ;;
+        audit/tail:--until) source=nothing ;;
+        audit/tail:-n|audit/tail:--limit) source=nothing ;;
+        audit/tail:-o|audit/tail:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/tail:--context) source=contexts ;;
+        audit/summary:--job) source=nothing ;;
+        audit/summary:--actor) source=nothing ;;
+        audit/summary:--action) source=nothing ;;
+        audit/summary:--op) source=nothing ;;
+        audit/summary:--since) source=nothing ;;
+        audit/summary:--until) source=nothing ;;
+        audit/summary:-o|audit/summary:--output) source=words choices='table wide json jsonl csv tsv id' ;;
+        audit/summary:--context) source=contexts ;;
         audit/verify:--segments) source=nothing ;;
         audit/verify:--public-key) source=files ;;
         audit/verify:-o|audit/verify:--output) source=words choices='table wide json jsonl csv tsv id' ;;
@@ -229,7 +252,11 @@ _jobctl_options() {
         token/verify) choices='--token-file --kind -o --output --context -q --quiet -h --help' ;;
         token/consume) choices='--token-file -o --output --context -q --quiet -h --help' ;;
         token/revoke) choices='--token-file --kind --reason -o --output --context -q --quiet -h --help' ;;
-        audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first -o --output --context -q --quiet -h --help' ;;
+        audit/list) choices='--job --actor --action --op --since --until -n --limit -a --all --cursor --oldest-first --checkpoint -o --output --context -q --quiet -h --help' ;;
+        audit/show) choices='-o --output --context -q --quiet -h --help' ;;
+        audit/record) choices='--reason --dry-run -o --output --context -q --quiet -h --help' ;;
+        audit/tail) choices='--job --actor --action --op --since --until -n --limit -f --follow -o --output --context -q --quiet -h --help' ;;
+        audit/summary) choices='--job --actor --action --op --since --until -o --output --context -q --quiet -h --help' ;;
         audit/verify) choices='--anchors --jobs --segments --public-key -o --output --context -q --quiet -h --help' ;;
         audit/export) choices='--segments --sign-key -o --output --context -q --quiet -h --help' ;;
         audit/trim) choices='--older --keep-last --segments --public-key --dry-run -o --output --context -q --quiet -h --help' ;;

@@ -114,6 +114,10 @@ class UnavailableError(JobctlError):
     exit_code = ExitCode.UNAVAILABLE
 
 
+class UnreachableError(UnavailableError):
+    """Nobody answers, which may pass by itself."""
+
+
 class RefusedError(JobctlError):
     code = "refused"
     exit_code = ExitCode.REFUSED
@@ -134,6 +138,13 @@ class NotPermittedError(JobctlError):
 class BadConfigurationError(JobctlError):
     code = "bad_configuration"
     exit_code = ExitCode.BAD_CONFIGURATION
+
+
+class RecordsMissingError(JobctlError):
+    """Audit records were trimmed away unread: to be told, while the rest is shown all the same."""
+
+    code = "records_missing"
+    exit_code = ExitCode.DONE
 
 
 class PartlyDoneError(JobctlError):

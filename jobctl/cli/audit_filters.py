@@ -1,4 +1,4 @@
-"""The filter options of the commands that read the audit trail."""
+"""The filter options of the commands that read the audit trail, and those that bound a list."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.filters import Since, Until
-from jobctl.cli.parsers import comma_separated, not_blank
+from jobctl.cli.parsers import comma_separated, not_blank, whole_number
 from jobctl.domain.audit import AuditFilter
 from jobctl.domain.identifiers import check_job_id
 from jobctl.domain.moments import parse_moment
@@ -29,6 +29,18 @@ Op = Annotated[
     str | None,
     typer.Option("--op", metavar="ID", help="Only this operation, by its id.", parser=not_blank),
 ]
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        "-n",
+        metavar="N",
+        help="At most N records; 50 where neither --all nor --checkpoint is given.",
+        parser=whole_number(1, 100_000),
+    ),
+]
+OldestFirst = Annotated[bool, typer.Option("--oldest-first", help="From the first record on.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from io import TextIOWrapper
+from io import TextIOWrapper, UnsupportedOperation
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -128,7 +128,27 @@ def _show(answer: Any) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()  # that nobody reads on changes nothing of what was done
+    else:
+        _follow_up(answer.result)
     return int(getattr(answer.result, "exit_code", ExitCode.DONE))
+
+
+def _follow_up(result: Any) -> None:
+    """What a result wants done once its reader has all of it, and not where it was cut short."""
+    when_written = getattr(result, "when_written", None)
+    if when_written is not None and sys.__stdout__ is not None:  # else it went nowhere
+        with suppress(UnsupportedOperation):
+            _sync(sys.stdout.fileno())
+        when_written()
+
+
+def _sync(descriptor: int) -> None:
+    """A file is on the disk then; whatever else stdout is has nothing to wait for."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _OUTPUT_FAILURES:
+            raise
 
 
 def _fail(error: JobctlError, invocation: Any, arguments: list[str]) -> int:

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from jobctl.domain.audit import parse_place
 from jobctl.domain.priority import Priority
 from jobctl.domain.status import ALIASES, JobStatus, parse_status
 from jobctl.errors import InvalidUsageError
@@ -24,6 +26,10 @@ def not_blank(text: str) -> str:
     if not text.strip():
         raise InvalidUsageError("it is empty", hint="is a variable not set?")
     return text
+
+
+def path_name(text: str) -> Path:
+    return Path(not_blank(text))
 
 
 def comma_separated(values: Sequence[str] | None) -> list[str]:
@@ -77,3 +83,12 @@ def decimal_number(lowest: float, highest: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def audit_place(text: str) -> str:
+    place = parse_place(text)
+    if place is None:
+        raise InvalidUsageError(
+            f"{text[:40]!r} is no number of an audit record", hint="jobctl audit list prints them"
+        )
+    return place

@@ -41,6 +41,20 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
     return check_columns([name for name in text.split(",") if name])
 
 
+def require_reader() -> None:
+    """BrokenPipeError where nobody reads stdout any more, which else the next write would tell."""
+    import select
+    from io import UnsupportedOperation
+
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout, 0)  # an end of the other side is told unasked
+    except UnsupportedOperation:
+        return
+    if any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
+        raise BrokenPipeError
+
+
 def _in_color(settings: Settings, *, terminal: bool) -> bool:
     match settings.color:
         case "always":

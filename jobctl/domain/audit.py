@@ -4,8 +4,9 @@ Each record pins the one before it: `hash = SHA-256(prev + canonical JSON)`. A r
 neither document text nor PII findings nor tokens; `reason` is what the actor wrote on purpose.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
@@ -13,6 +14,27 @@ from json.encoder import encode_basestring_ascii
 from jobctl.domain.moments import format_rfc3339
 
 GENESIS = "0" * 64
+_PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
+_LAST_NUMBER = 2**64 - 1
+
+
+def parse_place(text: str) -> str | None:
+    """The stream's own id of the entry that *text* stands for, as `AuditEntry.number` writes it;
+    None for what no entry can have."""
+    found = _PLACE.fullmatch(text)
+    number, part = (int(digits or 0) for digits in found.groups()) if found else (0, 0)
+    # No entry has the id 0-0, and a server refuses it as a bound.
+    if (number, part) == (0, 0) or max(number, part) > _LAST_NUMBER:
+        return None
+    return f"{number}-{part}"
+
+
+def place_behind(place: str) -> str | None:
+    """The next id that an entry could have; None behind the last one there can be."""
+    number, part = map(int, place.split("-"))
+    if part < _LAST_NUMBER:
+        return f"{number}-{part + 1}"
+    return f"{number + 1}-0" if number < _LAST_NUMBER else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +105,7 @@ def chain_hash(prev: str, fields: Mapping[str, str]) -> str:
 class AuditEntry:
     """What stands in the trail, whoever wrote it; None where it is absent or cannot be read.
 
-    `place` is the stream's own id of the entry.
+    `place` is the stream's own id of the entry, `stored` all that it holds, word for word.
     """
 
     place: str
@@ -98,6 +120,12 @@ class AuditEntry:
     summary: str | None
     prev: str | None
     hash: str | None
+    stored: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def number(self) -> str:
+        """The place as it is printed, and taken back: jobctl's own records are just counted."""
+        return self.place.removesuffix("-0")
 
     @property
     def seq(self) -> int | None:

@@ -40,7 +40,7 @@ class Finding:
 
 
 # As an entry of the stream; its id says the sequence number.
-_STORED = frozenset(COVERED) - {"seq"} | {"prev", "hash"}
+STORED = frozenset(COVERED) - {"seq"} | {"prev", "hash"}
 
 
 class ChainCheck:
@@ -111,7 +111,7 @@ _UNVOUCHED = frozenset({Breach.MISSING, Breach.UNLINKED, Breach.FOREIGN})
 
 
 def _spoilt(seq: int, fields: Mapping[str, str], at: datetime | None) -> list[Finding]:
-    if fields.keys() != _STORED or at is None or format_rfc3339(at) != fields["at"]:
+    if fields.keys() != STORED or at is None or format_rfc3339(at) != fields["at"]:
         return [_finding(Breach.MALFORMED, seq, f"record {seq} is not in the form of a record")]
     if chain_hash(fields["prev"], {**fields, "seq": str(seq)}) != fields["hash"]:
         return [_finding(Breach.ALTERED, seq, f"record {seq} is not what its hash says")]

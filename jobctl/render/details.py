@@ -1,7 +1,6 @@
 """One job for a person: sections of `label  value` lines, empty ones left out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TextIO
 
 from jobctl.domain.job import Decision, Job
@@ -9,49 +8,17 @@ from jobctl.domain.moments import format_duration
 from jobctl.domain.status import JobStatus
 from jobctl.render import times
 from jobctl.render.columns import Moments, status_style
+from jobctl.render.lines import Line, both, write_lines
 from jobctl.render.sanitise import clean
 from jobctl.services.status import JobDetails
 
 _BAR_WIDTH = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """`style` is Rich's name of a style for the value."""
-
-    label: str
-    value: str | None
-    style: str | None = None
-
-
 def write_details(
     out: TextIO, details: JobDetails, *, moments: Moments, width: int | None, color: bool
 ) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for line in _lines(details, moments):
-        if line.value:
-            grid.add_row(
-                Text(line.label, "bold" if color else ""),
-                Text(clean(line.value), line.style if line.style and color else ""),
-            )
-    console = Console(
-        file=out,
-        width=width or 10_000,
-        color_system="standard" if color else None,
-        force_terminal=color,
-        highlight=False,
-        legacy_windows=False,
-    )
-    with console.capture() as captured:
-        console.print(grid)
-    for line_of_text in captured.get().splitlines():
-        out.write(line_of_text.rstrip() + "\n")
+    write_lines(out, _lines(details, moments), width=width, color=color)
 
 
 def _lines(details: JobDetails, moments: Moments) -> Iterator[Line]:
@@ -70,7 +37,7 @@ def _lines(details: JobDetails, moments: Moments) -> Iterator[Line]:
     yield Line(label="Summary", value=job.summary)
     yield from _progress(details)
     for name in ("created", "started", "updated", "completed", "approved", "denied", "cancelled"):
-        yield Line(label=name.capitalize(), value=_both(getattr(job, f"{name}_at"), moments))
+        yield Line(label=name.capitalize(), value=both(getattr(job, f"{name}_at"), moments))
     yield from _document(job)
     yield from _approval(job, moments)
     yield from _outcome(details)
@@ -130,7 +97,7 @@ def _approval(job: Job, moments: Moments) -> Iterator[Line]:
         found = f"{job.pii.count} findings" + (f" ({counts})" if counts else "")
         yield Line(label="PII", value=found if job.pii.readable else "findings are unreadable")
     if job.approval_expires_at is not None and job.status is JobStatus.AWAITING_APPROVAL:
-        yield Line(label="Approval until", value=_both(job.approval_expires_at, moments))
+        yield Line(label="Approval until", value=both(job.approval_expires_at, moments))
     yield Line(label="Approval", value=_decision(job.approval_decision, moments))
     yield Line(label="Denial", value=_decision(job.denial_decision, moments))
     yield Line(label="Cancelled for", value=job.cancel_reason)
@@ -147,7 +114,7 @@ def _decision(decision: Decision | None, moments: Moments) -> str | None:
     if decision is None:
         return None
     who = decision.reviewed_by or "somebody unnamed"
-    when = f", {_both(decision.reviewed_at, moments)}" if decision.reviewed_at else ""
+    when = f", {both(decision.reviewed_at, moments)}" if decision.reviewed_at else ""
     why = f": {decision.justification}" if decision.justification else ""
     return f"by {who}{when}{why}"
 
@@ -167,12 +134,3 @@ def _outcome(details: JobDetails) -> Iterator[Line]:
         from jobctl.render.machine import to_json
 
         yield Line(label="Error details", value=to_json(job.error_details))
-
-
-def _both(moment: object, moments: Moments) -> str | None:
-    from datetime import datetime
-
-    if not isinstance(moment, datetime):
-        return None
-    exact = times.absolute(moment.replace(microsecond=0))
-    return f"{exact} ({times.relative(moment, now=moments.now)})"

@@ -75,9 +75,15 @@ def note(text: str, style: Style, streams: Streams) -> None:
 
 
 def write_grid(
-    columns: Sequence[Column], rows: Iterable[Sequence[str]], style: Style, streams: Streams
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    style: Style,
+    streams: Streams,
+    *,
+    learned: int | None = None,
 ) -> None:
-    """Rows in whichever of the row formats the style has."""
+    """Rows in whichever of the row formats the style has. A table waits for *learned* rows, or
+    for as many as are usual, to set its widths."""
     match style.format:
         case "csv":
             write_csv(streams.out, columns, rows)
@@ -86,9 +92,16 @@ def write_grid(
         case "id":
             write_ids(streams.out, (row[0] for row in rows))
         case _:
-            from jobctl.render.table import write_table
+            from jobctl.render.table import LEARNED_ROWS, write_table
 
-            write_table(streams.out, columns, rows, width=style.width, color=style.color)
+            write_table(
+                streams.out,
+                columns,
+                rows,
+                width=style.width,
+                color=style.color,
+                learned=learned or LEARNED_ROWS,
+            )
 
 
 def envelope(kind: str, body: Document) -> Document:

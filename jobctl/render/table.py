@@ -9,7 +9,7 @@ from jobctl.render.sanitise import clean
 
 # Rich needs all its rows in memory and some 400 µs for each: it draws the first ones, and the
 # rest follows in constant memory at the widths that those have set.
-_LEARNED_ROWS = 100
+LEARNED_ROWS = 100
 
 
 def write_table(
@@ -19,13 +19,15 @@ def write_table(
     *,
     width: int | None,
     color: bool,
+    learned: int = LEARNED_ROWS,
 ) -> None:
-    """Nothing at all for no rows. *width* None, as for a pipe or a file, cuts no cell.
+    """Nothing at all for no rows. *width* None, as for a pipe or a file, cuts no cell. *learned*
+    is how many rows are waited for, to set the widths.
 
     The first column and those marked `keep` are never cut, so lines may exceed a small *width*.
     """
     iterator = iter(rows)
-    head = [list(map(_shown, row)) for row in islice(iterator, _LEARNED_ROWS)]
+    head = [list(map(_shown, row)) for row in islice(iterator, learned)]
     if not head:
         return
     from jobctl.render.drawing import Pen

@@ -276,3 +276,10 @@ class AuditLog(Protocol):
 
         *after* resumes behind a place, whether or not an entry is there.
         """
+
+    def appended(self, *, after: str) -> Sequence[AuditEntry]:
+        """What stands behind *after* (`0-0`: all), oldest first, up to some hundreds. Where
+        nothing does, what comes within a few seconds, or nothing.
+
+        UnreachableError where the connection is lost.
+        """

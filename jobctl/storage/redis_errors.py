@@ -17,6 +17,7 @@ from jobctl.errors import (
     NotPermittedError,
     RefusedError,
     UnavailableError,
+    UnreachableError,
 )
 
 _NOT_AUTHENTICATED = (
@@ -59,7 +60,7 @@ def _connection_failure(error: Exception, server: str) -> JobctlError:
             hint=_CREDENTIALS_HINT,
         )
     if isinstance(error, exceptions.BusyLoadingError) or "LOADING" in text:
-        return UnavailableError(
+        return UnreachableError(
             f"Redis at {server} is still loading its data", hint="try again in a moment"
         )
     if _is_tls(error):
@@ -68,15 +69,15 @@ def _connection_failure(error: Exception, server: str) -> JobctlError:
             hint="check the certificate, its host name, and ssl_ca_certs in redis_url",
         )
     if "No master found" in text:
-        return UnavailableError(
+        return UnreachableError(
             f"the sentinels of {server} know no primary of that name, or cannot be reached",
             hint="check the service name in redis_url",
         )
     if isinstance(error, exceptions.TimeoutError) or "imeout" in text:
-        return UnavailableError(
+        return UnreachableError(
             f"Redis at {server} did not answer in time", hint="jobctl doctor tells what answers"
         )
-    return UnavailableError(
+    return UnreachableError(
         f"cannot connect to Redis at {server}",
         hint="check that it runs there, and the setting redis_url (jobctl config shows it)",
     )

@@ -127,6 +127,8 @@ class RedisProbe:
             ("XADD @ 1-0 f v", keys.audit),
             ("XREVRANGE @ + -", keys.audit),
             ("XRANGE @ - +", keys.audit),
+            ("XINFO STREAM @", keys.audit),
+            ("XREAD STREAMS @ 0", keys.audit),
             ("SET @ v EX 1", token),
             ("GET @", token),
             ("TTL @", token),

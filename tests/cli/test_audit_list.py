@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.errors import ExitCode
+from tests.cli.audit_user import limited_user
 from tests.cli.expect import assert_failed, assert_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.terminal import run_on_terminal
@@ -19,7 +20,6 @@ from tests.storage.audit_trail import FOREIGN, write_trail
 FORMATS = ("table", "wide", "json", "jsonl", "csv", "tsv", "id")
 COLUMNS = ["seq", "at", "actor", "action", "job", "from", "to", "reason", "summary"]
 KEYS = ["seq", "at", "op_id", "actor", "action", "job_id", "from", "to", "reason", "summary"]
-PASSWORD = "correct-horse-0451"
 UNSAFE = (
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
@@ -246,23 +246,11 @@ def test_a_key_that_is_no_stream(direction: list[str], any_world: World) -> None
 
 
 def test_a_user_who_may_not_read_the_trail(trail: World, tmp_path: Path) -> None:
-    user, secret = f"u-{trail.namespace}", tmp_path / "password"
-    secret.write_text(PASSWORD)
-    trail.redis.acl_setuser(
-        user,
-        enabled=True,
-        passwords=[f"+{PASSWORD}"],
-        keys=[f"{trail.namespace}:*"],
-        commands=["+@all", "-xrevrange"],
-    )
-    limited = {"JOBCTL_REDIS_USERNAME": user, "JOBCTL_REDIS_PASSWORD_FILE": str(secret)}
-    try:
+    with limited_user(trail, tmp_path, "-xrevrange") as limited:
         refused = trail.run("audit", **limited)
         assert_refused(refused, ExitCode.NOT_PERMITTED)
         assert "XREVRANGE" in refused.stderr
         assert trail.run("audit", "--oldest-first", **limited).exit_code == 0
-    finally:
-        trail.redis.acl_deluser(user)
 
 
 def test_an_error_is_json_where_json_is_asked_for(world: World) -> None:

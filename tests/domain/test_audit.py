@@ -6,8 +6,15 @@ from hashlib import sha256
 
 import pytest
 
-from jobctl.domain.audit import GENESIS, AuditHead, AuditRecord
+from jobctl.domain.audit import (
+    GENESIS,
+    AuditHead,
+    AuditRecord,
+    parse_place,
+    place_behind,
+)
 
+LAST = 2**64 - 1
 RECORD = AuditRecord(
     seq=1,
     op_id="00112233445566778899",
@@ -98,3 +105,36 @@ def test_the_chain_never_runs_backwards_in_time() -> None:
     assert head.not_before(earlier) == RECORD.at
     assert head.not_before(later) == later
     assert AuditHead().not_before(earlier) == earlier
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("7", "7-0"),
+        ("007", "7-0"),
+        ("7-0", "7-0"),
+        ("0-1", "0-1"),
+        (f"{LAST}-{LAST}", f"{LAST}-{LAST}"),
+        *(
+            (wrong, None)
+            for wrong in ("", "0", "0-0", "7-", "-7", "x", "7-1-1", "\u0663", str(LAST + 1))
+        ),
+    ],
+)
+def test_a_place_is_read_as_it_is_printed(text: str, place: str | None) -> None:
+    assert parse_place(text) == place
+
+
+@pytest.mark.parametrize(
+    ("place", "behind"),
+    [
+        ("7-0", "7-1"),
+        (f"7-{LAST}", "8-0"),
+        (f"{LAST}-0", f"{LAST}-1"),
+        (f"{LAST}-{LAST}", None),
+    ],
+)
+def test_nothing_stands_between_a_place_and_the_one_behind_it(
+    place: str, behind: str | None
+) -> None:
+    assert place_behind(place) == behind

@@ -25,6 +25,9 @@ class Counted:
             self.sizes.append(len(page))
             yield page
 
+    def appended(self, *, after: str) -> Sequence[AuditEntry]:
+        return self._audit_log.appended(after=after)
+
 
 @pytest.fixture
 def audit_log(world: World) -> Iterator[Counted]:

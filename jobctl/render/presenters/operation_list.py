@@ -1,6 +1,6 @@
 """What a changing command did, one outcome a job, each as it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from jobctl.render.machine import write_json_lines, write_list_document
@@ -21,9 +21,18 @@ _COLUMNS = ("id", "action", "changed", "from", "to", "notes")
 
 
 def write(result: OperationList, style: Style, streams: Streams) -> None:
-    items = told(result, style, streams)
+    carried_out(result, style, streams, lambda items: _write_items(items, result, style, streams))
+
+
+def carried_out(
+    result: OperationList,
+    style: Style,
+    streams: Streams,
+    write_items: Callable[[Iterator[Operation]], None],
+) -> None:
+    """All of *result* is done, whatever becomes of the reader, and told what went wrong."""
     try:
-        _write_items(items, result, style, streams)
+        write_items(told(result, style, streams))
     except OSError:
         # The reader has gone, but what was asked for is done all the same.
         for item in result:
@@ -43,7 +52,7 @@ def _write_items(
     if style.format == "json":
         head = envelope("OperationList", {"dry_run": result.dry_run})
         documents = map(operation_document, items)
-        write_list_document(streams.out, head, documents, lambda: _tail(result))
+        write_list_document(streams.out, head, documents, lambda: summary_of(result))
     elif style.format == "jsonl":
         lines = (envelope("Operation", operation_document(item)) for item in items)
         write_json_lines(streams.out, lines)
@@ -85,7 +94,7 @@ def _row(item: Operation) -> tuple[str, ...]:
     )
 
 
-def _tail(result: OperationList) -> Document:
+def summary_of(result: OperationList) -> Document:
     summary = {
         "requested": result.requested,
         "changed": result.changed,
