@@ -10,6 +10,8 @@ CRONTAB = """
 17 * * * * jobctl --context production audit verify --anchors -q
 # Every Sunday: what is older than a year and anchored leaves Redis.
 37 4 * * 0 jobctl --context production audit trim --older 52w -q >/dev/null
+# Every hour: what is new, for a program that collects logs.
+27 * * * * jobctl --context production audit list --checkpoint audit.at -q -o jsonl >>audit.jsonl
 """
 
 AUDIT: Mapping[str, tuple[Block, ...]] = {
@@ -63,6 +65,41 @@ AUDIT: Mapping[str, tuple[Block, ...]] = {
         """Other services change jobs without a record. That a job moved on between two records is
         no finding; `status` and `audit verify --jobs` tell where one undid what was decided. The
         log lines that those services call audit are no part of this trail.""",
+    ),
+    "POINT-IN-TIME RECORDS": (
+        """`audit record` tells what the store and the trail hold of a job at `taken_at`, by the
+        clock of the Redis server. It is confirmed by a record of the action `audit-record`, which
+        is written only if the job still has the status and the time of its last change that were
+        read; a job that moves on meanwhile is read again. `error_present` says whether there is an
+        error, and findings are counted by type: neither text is shown, and in reasons the findings
+        are masked. Findings that cannot be read have no count.""",
+        """Of a job that has expired or was deleted `exists` is false, and `last_record` is what
+        the trail has last of it; only an id that neither of them knows exits with 4, and the
+        others are shown all the same. Earlier takings of such records do not count as the last
+        one. The trail is read from its end back until all ids are found: to the beginning for a
+        job that jobctl has never changed. It can be taken while the approval service holds the
+        job.""",
+    ),
+    "CHECKPOINTS": (
+        """`audit list --checkpoint` goes on behind the record that FILE names, oldest first and
+        without a limit. FILE is replaced in one step, with mode 0600, once all records were
+        written and standard output, if it is a file, is on the disk. A closed pipe, a full disk, a
+        lost connection or a signal leaves it as it was, so that the next run repeats what was cut
+        off. It names the last record that was looked at, also where filters kept nothing. A lock
+        on `FILE.lock` keeps a second run out, with 11.""",
+        """Where the record that FILE names is another one now, or is gone though older ones are
+        there or none is left, the trail was rolled back or rewritten: the run is refused with 10.
+        Where it was trimmed away, the run goes on from the oldest that is kept, and says on
+        standard error, also with `--quiet`, how many are missing. FILE of another namespace is
+        refused with 7, and a damaged one with 13.""",
+    ),
+    "FOLLOWING": (
+        """`audit tail --follow` waits in the server for what is appended. A connection that is lost
+        is said once and tried again for 60 seconds; it goes on where it was. It ends with 10 where
+        the last record that it has seen is not there any more without having been trimmed: after
+        that, new records would bear numbers that it has passed. On a terminal times are exact, and
+        the widths of columns stay those of the first page. With `-o json` a signal ends the
+        document, which is whole then.""",
     ),
     "SEGMENTS": (
         """`audit/<namespace>/00000001.jsonl.gz` and so on: a header, the records with the fields

@@ -59,8 +59,8 @@ OUTPUT: tuple[Block, ...] = (
     Item(tag="`jsonl`", text="One JSON object a line."),
     Item(
         tag="`id`",
-        text="""Bare ids, a line each, for the standard input of another jobctl. `audit list`
-        prints those of operations, and `token issue` the token.""",
+        text="""Bare ids, a line each, for the standard input of another jobctl. `audit list`,
+        `show` and `tail` print those of operations, and `token issue` the token.""",
     ),
     """In the formats `json` and `jsonl` an error is one JSON object on standard error, of kind
     `Error`, with `code`, `message`, `hint`, `exit_code`, `id` and `op_id`.""",
@@ -214,8 +214,8 @@ jobctl deny --type form -F reason.txt --as dean@example.edu
     ),
     "Once more what an outage has spoiled, without being asked:",
     Listing(text="jobctl retry --status failed --since 6h --reason 'OCR was down' --yes"),
-    "Who has changed a job, and why:",
-    Listing(text='jobctl audit --job "$id"'),
+    "Who has changed a job, and why; who decides at this moment:",
+    Listing(text='jobctl audit --job "$id"\njobctl audit tail --follow --action approve,deny'),
     "Another context, once:",
     Listing(text="jobctl list --context staging --status active"),
     "See where a setting comes from, and whether everything can be reached:",

@@ -50,7 +50,10 @@ class Layout:
 def learn(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> Layout:
     kept = tuple(width is None or index == 0 or column.keep for index, column in enumerate(columns))
     header = _header(columns)
-    widths = [min(max(map(cell_len, cells)), _WIDEST) for cells in zip(header, *rows, strict=True)]
+    widths = [
+        min(max(column.least, *map(cell_len, cells)), _WIDEST)
+        for column, *cells in zip(columns, header, *rows, strict=True)
+    ]
     if width is not None:
         floors = [
             widest if whole else max(cell_len(name), _NARROWEST)

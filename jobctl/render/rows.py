@@ -27,6 +27,8 @@ class Column:
     """The Rich style name for a cell's text; None leaves it plain."""
     keep: bool = False
     """Never cut in a table, however narrow. The first column is kept in any case."""
+    least: int = 0
+    """So wide in a table where there is room, for what later rows may hold."""
     exact: bool = False
     """For a program to use as it is, so CSV does not defuse what looks like a formula."""
 

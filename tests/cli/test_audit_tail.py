@@ -1,8 +1,12 @@
 """`audit tail`: on a terminal, in a pipe, and while the server goes away and comes back."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,12 +141,31 @@ def test_a_table_that_is_followed_keeps_the_widths_of_its_first_page(trail: Worl
     with following(trail, "-n", "2", "-o", "table") as process:
         header, first = line_of(process), line_of(process)
         line_of(process)
-        trail.redis.xadd(trail.key("audit"), {**trail.audit[-1], "action": "x"}, id="31-0")
-        later = line_of(process)
-    column = header.index("ACTION")
-    assert first[column:].startswith("update ")
-    assert later[column:].startswith("x ")
-    assert later[header.index("JOB") :].startswith("job-0")
+        later = {**trail.audit[-1], "action": "x", "to": "y", "actor": "z"}
+        trail.redis.xadd(trail.key("audit"), later, id="31-0")
+        line = line_of(process)
+    for name, before, behind in (("ACTION", "update", "x"), ("TO", "processing", "y")):
+        column = header.index(f" {name} ") + 1
+        assert first[column:].startswith(f"{before} ")
+        assert line[column:].startswith(f"{behind} ")
+    assert line[header.index("JOB") :].startswith("job-0")
+
+
+def test_a_terminal_that_is_followed_has_room_for_what_comes(world: World) -> None:
+    write_trail(world.redis, world.key("audit"), 1, lambda _: {"to_status": "", "reason": ""})
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    with start("--color", "never", "audit", "tail", "-f", env=world.env, stdout=theirs) as process:
+        os.close(theirs)
+        shown = os.read(ours, 65_536)
+        later = {"to": "completed", "reason": "the owner asked for it"}
+        world.redis.xadd(world.key("audit"), {**world.audit[-1], **later}, id="2-0")
+        while b"asked for it" not in shown:
+            shown += os.read(ours, 65_536)
+        process.kill()
+    os.close(ours)
+    assert b"completed" in shown
+    assert world.audit[0]["at"].encode() in shown, "a time that stays true"
 
 
 def test_a_terminal_shows_a_table(trail: World) -> None:

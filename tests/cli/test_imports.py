@@ -52,7 +52,7 @@ def _loaded(
         ["list", "--help"],
         ["update", "--help"],
         ["audit", "--help"],
-        ["audit", "list", "--help"],
+        *(["audit", one, "--help"] for one in ("list", "show", "tail", "summary", "record")),
         ["doctor", "--help"],
     ],
     ids=" ".join,
@@ -100,6 +100,21 @@ def test_list_on_redis_imports_neither_boto3_nor_rich_nor_pydantic(
 ) -> None:
     world.seed()
     loaded, stdout = _loaded("list", "-o", output, env=world.env)
+    assert stdout
+    assert loaded == ["redis"]
+
+
+@pytest.mark.parametrize(
+    "command", [["show", "1"], ["tail"], ["summary"], ["record", "{id}", "--reason", "x"]]
+)
+@pytest.mark.parametrize("output", ["json", "tsv"])
+def test_the_audit_commands_import_neither_boto3_nor_rich_nor_pydantic(
+    command: list[str], output: str, world: World
+) -> None:
+    job_id = world.seed()
+    world.run("update", job_id, "--summary", "x")
+    arguments = [word.format(id=job_id) for word in command]
+    loaded, stdout = _loaded("audit", *arguments, "-o", output, env=world.env)
     assert stdout
     assert loaded == ["redis"]
 
