@@ -43,6 +43,7 @@ def make_plan(choosing: Choosing, session: Session) -> CleanupPlan:
         request = Selecting(
             policy=_policy(choosing, session),
             namespace=session.settings.namespace,
+            shortest_life=session.ttl.shortest,
             keep_last=choosing.keep_last,
             results=choosing.results,
         )

@@ -233,7 +233,9 @@ _RETENTION: tuple[Block, ...] = (
     Item(
         tag="Cleanup has a limit",
         text="""It refuses to delete more than `max_delete`, without it 20 % of all jobs but always
-        10, whatever the policy says: a wrong clock or policy should not empty the store.""",
+        10, whatever the policy says: a wrong clock, policy or namespace should not empty the
+        store. Every job counts that may lose its documents, expired ones and approvals that
+        nobody has decided included.""",
     ),
     Item(
         tag="What ran out of time is no failure",

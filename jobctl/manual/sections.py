@@ -62,7 +62,9 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
             Item(
                 tag="`index`",
                 text="""Index entries whose records have expired, with the documents that those
-                have left.""",
+                have left. A record that went sooner than the shortest time to live ends was
+                deleted or evicted by somebody, or belongs to another namespace: its entry and its
+                documents are left alone, and the report counts it as `gone_early`.""",
             ),
             Item(
                 tag="`orphans`",
@@ -80,6 +82,10 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
             deadline, token and queue entries go together with the record of it. Whoever is
             changed between the first step and the last keeps its record, and the next run takes
             off the mark.""",
+            """What may lose its documents is counted against `max_delete`: jobs of the sweeps
+            `approvals` and `retention`, entries of `index`, and `orphans`. Entries of the index
+            that are no valid job ids are left alone, and counted as `malformed`; jobs whose last
+            change nobody can tell as `undatable`. The report has some of each by name.""",
             """An archive has a file of JSON lines for each batch, compressed with gzip: a job's id
             and its fields as they were stored, PII and tokens included. It is read back before
             anything is deleted. `--archive-documents` copies the documents beside it.""",

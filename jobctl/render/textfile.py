@@ -7,6 +7,13 @@ from tempfile import NamedTemporaryFile
 from jobctl.domain.retention import Sweep
 from jobctl.errors import PartlyDoneError
 from jobctl.services.cleanup import CleanupReport
+from jobctl.services.left_alone import NONE, Oddity
+
+_ODDITIES = {
+    Oddity.UNDATABLE: "Jobs whose last change nobody can tell.",
+    Oddity.GONE_EARLY: "Index entries whose records went before they could expire.",
+    Oddity.MALFORMED: "Index entries that are no valid job ids.",
+}
 
 
 class TextFile:
@@ -43,7 +50,10 @@ def _lines(report: CleanupReport) -> Iterator[str]:
         ("dry_run", "1 if nothing was to be changed.", int(report.dry_run)),
         ("duration_seconds", "How long the run took.", round(report.seconds, 3)),
         ("examined_jobs", "How many jobs the index had.", plan.header.total),
-        ("undatable_jobs", "Jobs whose last change nobody can tell.", plan.header.undatable),
+        *(
+            (f"{oddity}_jobs", purpose, plan.header.left_alone.get(oddity, NONE).count)
+            for oddity, purpose in _ODDITIES.items()
+        ),
         ("failed_jobs", "Jobs that could not be dealt with.", report.failed),
         ("left_jobs", "Jobs that were due and not got to.", report.not_tried),
         ("deleted_objects", "Documents that were deleted.", report.objects),

@@ -88,12 +88,16 @@ def test_the_report_as_json(world: World) -> None:
     assert summary == {
         "examined": 2,
         "undatable": 0,
+        "gone_early": 0,
+        "malformed": 0,
+        "examples": {"undatable": [], "gone_early": [], "malformed": []},
         "due": {"approvals": 0, "stuck": 0, "retention": 1, "index": 0, "orphans": 0},
         "done": {"delete": 1},
         "unchanged": 0,
         "failed": 0,
         "left": 0,
         "objects_deleted": 1,
+        "eviction_policy": "noeviction",
         "versioned_buckets": [],
     }
 

@@ -28,6 +28,7 @@ def cleanup(session: Session, choosing: Choosing, doing: Doing) -> CleanupReport
     """
     session.require_writable(dry_run=doing.dry_run)
     report = carry_out(make_plan(choosing, session), choosing, doing, session)
+    report.eviction_policy = session.redis_probe().eviction_policy()
     if doing.textfile is not None:
         report.when_read.append(TextFile(doing.textfile))
     return report

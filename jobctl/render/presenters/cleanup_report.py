@@ -8,6 +8,7 @@ from jobctl.render.machine import write_json_lines, write_list_document
 from jobctl.render.output import Document, Streams, Style, envelope, note, write_error
 from jobctl.render.presenters.operation_list import operation_document, told, write_rows
 from jobctl.services.cleanup import CleanupReport
+from jobctl.services.left_alone import NONE, LeftAlone, Oddity
 from jobctl.services.operations import Operation, counted
 
 
@@ -22,6 +23,14 @@ def write(report: CleanupReport, style: Style, streams: Streams) -> None:
     if report.halted is not None:
         write_error(report.halted, streams.err, for_machines=style.for_machines)
     note(_summary(report), style, streams)
+    _note_oddities(report, style, streams)
+    if report.may_evict:
+        note(
+            f"the server may drop jobs by itself: its maxmemory-policy is {report.eviction_policy}"
+            ", and should be noeviction",
+            style,
+            streams,
+        )
     for bucket in report.versioned:
         note(f"bucket {bucket} keeps their data as versions", style, streams)
 
@@ -48,16 +57,39 @@ def _write_items(
         write_rows(items, report, style, streams)
 
 
+_TOLD = {
+    Oddity.UNDATABLE: "whose last change nobody can tell",
+    Oddity.GONE_EARLY: "gone before it could expire (deleted or evicted by others, or of another "
+    "namespace)",
+    Oddity.MALFORMED: "no valid job id",
+}
+
+
+def _left(report: CleanupReport, oddity: Oddity) -> LeftAlone:
+    return report.plan.header.left_alone.get(oddity, NONE)
+
+
+def _note_oddities(report: CleanupReport, style: Style, streams: Streams) -> None:
+    for oddity, words in _TOLD.items():
+        left = _left(report, oddity)
+        if left.count:
+            others = ", …" if left.count > len(left.examples) else ""
+            named = ", ".join(map(repr, left.examples)) + others
+            note(f"left alone: {counted(left.count, 'job')}, {words}: {named}", style, streams)
+
+
 def _counts(report: CleanupReport) -> Document:
     return {
         "examined": report.plan.header.total,
-        "undatable": report.plan.header.undatable,
+        **{oddity.value: _left(report, oddity).count for oddity in Oddity},
+        "examples": {oddity.value: list(_left(report, oddity).examples) for oddity in Oddity},
         "due": {sweep.value: report.plan.counts[sweep] for sweep in Sweep},
         "done": dict(report.done),
         "unchanged": report.unchanged,
         "failed": report.failed,
         "left": report.not_tried,
         "objects_deleted": report.objects,
+        "eviction_policy": report.eviction_policy,
         "versioned_buckets": list(report.versioned),
         "seconds": round(report.seconds, 3),
     }
