@@ -73,6 +73,8 @@ class _Selection:
                 if one.is_expired:
                     if self._is_ghost(one):
                         yield one
+                elif one.tells_nothing:
+                    self._leave(Oddity.UNDATABLE, one.job_id)
                 elif self._is_spared(one):
                     continue
                 elif self._may_concern(one) and self._is_nameable(one):

@@ -66,6 +66,14 @@ class RedisReader:
         values = [nothing if isinstance(one, Exception) else one for one in answers[: len(keys)]]
         return values, answers[-1] if request else None
 
+    def present(self, keys: Sequence[str], values: Sequence[Values]) -> list[bool]:
+        """Which of *keys* exist, whose *values* were read: those that had none of them are asked
+        for, since a record may have other fields, or be no hash."""
+        bare = [key for key, found in zip(keys, values, strict=True) if not any(found)]
+        answers = self.ask([("EXISTS", key) for key in bare]) if bare else ()
+        absent = {key for key, found in zip(bare, answers, strict=True) if not found}
+        return [key not in absent for key in keys]
+
     def _exchange(self, commands: Sequence[str], records: slice) -> list[Any]:
         def exchanged() -> list[Any]:
             started = time.monotonic()

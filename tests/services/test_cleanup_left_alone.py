@@ -108,3 +108,28 @@ def test_a_saved_plan_keeps_what_is_left_alone(world: World) -> None:
     read = read_plan(file, namespace=world.redis.keys.namespace, lines=StringIO())
     assert read.header.left_alone == plan.header.left_alone
     assert read.header.left_alone[Oddity.GONE_EARLY].count == 1
+
+
+@pytest.mark.parametrize("kind", ["late fields", "list"])
+def test_a_record_without_any_known_field_is_no_ghost(world: World, kind: str) -> None:
+    """A worker that reports late makes such a record of one that has expired."""
+    _ghost(world)
+    key = world.redis.keys.job("job-1")
+    if kind == "list":
+        world.redis.raw.rpush(key, "something else")
+    else:
+        world.redis.raw.hset(key, mapping={"percentage": "50", "processing_phase": "ocr"})
+    before = snapshot(world)
+    report, operations = swept(world)
+    assert (operations, report.exit_code) == ([], 0)
+    assert report.plan.header.left_alone[Oddity.UNDATABLE].examples == ("job-1",)
+    assert snapshot(world) == before
+
+
+def test_a_record_that_comes_back_with_unknown_fields_keeps_its_documents(world: World) -> None:
+    _ghost(world)
+    plan = planned(world)
+    world.redis.raw.hset(world.redis.keys.job("job-1"), mapping={"percentage": "50"})
+    report, operations = swept(world, plan)
+    assert (done(operations), report.exit_code) == ([], 0)
+    assert world.keys_in(DOCUMENTS) == {"temp/job-1.pdf"}
