@@ -251,7 +251,18 @@ _RETENTION: tuple[Block, ...] = (
     Item(
         tag="Nothing is dated by a guess",
         text="""A service gives unreadable times the value `now` when it fills the index.
-        `backfill-index` leaves such jobs where they are and names them.""",
+        `backfill-index` leaves such jobs where they are and names them, and so does `cleanup`. A
+        record that has none of the fields that tell, because a worker has reported into one that
+        had expired, is one of them.""",
+    ),
+    Item(
+        tag="A rebuilt index loses nothing",
+        text="""Services go on writing while `backfill-index --rebuild` is at work. The new index
+        takes the old one's place in one step; then what only the old one has is taken over, where
+        there is a record. The old one stays until that is complete, under
+        `<namespace>:jobctl:index:retired`, and any later run finishes it. The audit trail has a
+        record before the first change (`backfill-index-begin`) and one with the counts at the end
+        (`backfill-index`).""",
     ),
 )
 

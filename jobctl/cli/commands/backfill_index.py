@@ -38,8 +38,11 @@ def backfill_index(
 
     Every record is found by a scan and put into the index at the time of its last change. Entries
     are only ever raised, so that nothing that others write meanwhile is lost. A run that was
-    stopped goes on where it was. Records without a readable time are reported, not guessed. The
-    documents that expired records have left are for cleanup: --prune leaves them where they are.
+    stopped goes on where it was. Records without a readable time are reported, not guessed.
+
+    --prune and --rebuild drop the entries of expired records, and leave their documents: cleanup
+    finds those by the entries, and without them only by --only orphans, for ids that are UUIDs. So
+    let cleanup prune where documents are to go.
     """
     session.require_writable(dry_run=check)
     if check and (prune or rebuild):
