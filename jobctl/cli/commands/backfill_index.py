@@ -60,6 +60,6 @@ def backfill_index(
         prune=prune,
         restart=restart,
         pace=session.closing(pacing),
-        interrupted=session.interruption(),
+        interrupted=pacing.interrupted,
     )
     return mend_index(request, index=index, jobs=session.jobs)
