@@ -243,6 +243,11 @@ _RETENTION: tuple[Block, ...] = (
         run.""",
     ),
     Item(
+        tag="A mistyped archive is no directory",
+        text="""What `--archive` is given as `something:/…` other than `s3://BUCKET/PREFIX` is
+        refused: jobs are deleted once they are in the archive, wherever it is.""",
+    ),
+    Item(
         tag="Expired records still have documents",
         text="""A denied job's record expires after 7 days, before a retention of 30 would see it.
         `cleanup` deletes after 6 days unless told otherwise, and looks for the documents of

@@ -91,10 +91,22 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
             anything is deleted. `--archive-documents` copies the documents beside it.""",
         ),
         "METRICS": (
-            """`--textfile` writes `jobctl_cleanup_last_run_timestamp_seconds`, `_exit_code`,
-            `_duration_seconds`, `_examined_jobs`, `_due_jobs`, `_done_jobs`, `_failed_jobs`,
-            `_left_jobs`, `_deleted_objects` and some more, in one step. A run that fails before it
-            has judged anything writes nothing: watch the age of the first.""",
+            """`--textfile` writes `jobctl_cleanup_last_run_timestamp_seconds` (when the jobs were
+            judged), `_exit_code`, `_duration_seconds`, `_examined_jobs`, `_due_jobs`,
+            `_done_jobs`, `_failed_jobs`, `_left_jobs`, `_deleted_objects` and some more. The file
+            is replaced in one step when the run is over, also when it was refused (7), found
+            another one at work (11) or lost Redis or S3 on the way (6): watch `_exit_code`. A run
+            that fails before it has judged its jobs writes nothing, and neither does one that is
+            killed: watch the age of the first too. A dry run leaves the file as it is.""",
+            """Whether the file can be written is tried before anything else; where it cannot, the
+            command ends with 2 or 13 and has done nothing. Where it fails at the end all the same,
+            the report is whole and the exit code 3.""",
+        ),
+        "SUMMARY": (
+            """One line on standard error sums the run up, unless `--quiet` is given: as text, or
+            with `-o json` and `-o jsonl` as an object of kind `Note` with a `message`, which is no
+            error. What the line says is in the JSON report as `summary`, and in JSON lines as the
+            last one, of kind `CleanupSummary`.""",
         ),
         "SCHEDULING": (
             "With cron:",

@@ -66,7 +66,7 @@ class CleanUp:
 class CleanupReport(OperationList):
     """An OperationList of what was due, with counts by action. `versioned` are the buckets that
     keep the data of deleted documents as versions, and `eviction_policy` is the server's, None
-    where it cannot be told."""
+    where it cannot be told. `when_over` are told of the end of the run, with its exit code."""
 
     def __init__(
         self,
@@ -84,15 +84,13 @@ class CleanupReport(OperationList):
         self.out_of_time = False
         self.versioned: tuple[str, ...] = ()
         self.eviction_policy: str | None = None
-        self.when_read: list[Callable[[CleanupReport], None]] = []
+        self.when_over: list[Callable[[CleanupReport, ExitCode], None]] = []
 
     def __iter__(self) -> Iterator[Operation]:
         for item in super().__iter__():
             self.done[item.action] += item.changed
             self.objects += item.objects
             yield item
-        for tell in self.when_read:
-            tell(self)
 
     @property
     def may_evict(self) -> bool:

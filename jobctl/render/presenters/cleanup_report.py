@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from jobctl.domain.moments import format_rfc3339
 from jobctl.domain.retention import Sweep
 from jobctl.render.machine import write_json_lines, write_list_document
-from jobctl.render.output import Document, Streams, Style, envelope, note, write_error
+from jobctl.render.output import (
+    Document,
+    Streams,
+    Style,
+    envelope,
+    note,
+    write_error,
+    write_summary,
+)
 from jobctl.render.presenters.operation_list import operation_document, told, write_rows
 from jobctl.services.cleanup import CleanupReport
 from jobctl.services.left_alone import NONE, LeftAlone, Oddity
@@ -22,7 +30,7 @@ def write(report: CleanupReport, style: Style, streams: Streams) -> None:
         raise
     if report.halted is not None:
         write_error(report.halted, streams.err, for_machines=style.for_machines)
-    note(_summary(report), style, streams)
+    write_summary(_summary(report), style, streams)
     _note_oddities(report, style, streams)
     if report.may_evict:
         note(
@@ -39,22 +47,28 @@ def _write_items(
     items: Iterator[Operation], report: CleanupReport, style: Style, streams: Streams
 ) -> None:
     if style.format == "json":
-        head = envelope(
-            "CleanupReport",
-            {
-                "dry_run": report.dry_run,
-                "namespace": report.plan.header.namespace,
-                "cutoff": report.plan.header.policy.cutoff,
-            },
-        )
+        head = envelope("CleanupReport", _head(report))
         documents = map(operation_document, items)
         write_list_document(streams.out, head, documents, lambda: {"summary": _counts(report)})
     elif style.format == "jsonl":
         write_json_lines(
             streams.out, (envelope("Operation", operation_document(one)) for one in items)
         )
+        # One line more, so that whoever reads them knows that this is all.
+        write_json_lines(
+            streams.out, [envelope("CleanupSummary", {**_head(report), **_counts(report)})]
+        )
     else:
         write_rows(items, report, style, streams)
+
+
+def _head(report: CleanupReport) -> Document:
+    header = report.plan.header
+    return {
+        "dry_run": report.dry_run,
+        "namespace": header.namespace,
+        "cutoff": header.policy.cutoff,
+    }
 
 
 _TOLD = {
