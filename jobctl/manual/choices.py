@@ -243,11 +243,6 @@ _RETENTION: tuple[Block, ...] = (
         run.""",
     ),
     Item(
-        tag="A mistyped archive is no directory",
-        text="""What `--archive` is given as `something:/…` other than `s3://BUCKET/PREFIX` is
-        refused: jobs are deleted once they are in the archive, wherever it is.""",
-    ),
-    Item(
         tag="Expired records still have documents",
         text="""A denied job's record expires after 7 days, before a retention of 30 would see it.
         `cleanup` deletes after 6 days unless told otherwise, and looks for the documents of
@@ -262,12 +257,9 @@ _RETENTION: tuple[Block, ...] = (
     ),
     Item(
         tag="A rebuilt index loses nothing",
-        text="""Services go on writing while `backfill-index --rebuild` is at work. The new index
-        takes the old one's place in one step; then what only the old one has is taken over, where
-        there is a record. The old one stays until that is complete, under
-        `<namespace>:jobctl:index:retired`, and any later run finishes it. The audit trail has a
-        record before the first change (`backfill-index-begin`) and one with the counts at the end
-        (`backfill-index`).""",
+        text="""The new index takes the old one's place in one step; then what only the old one
+        has is taken over, where there is a record. The old one stays until that is complete, under
+        `<namespace>:jobctl:index:retired`, and any later run of `backfill-index` finishes it.""",
     ),
 )
 

@@ -88,7 +88,9 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
             change nobody can tell as `undatable`. The report has some of each by name.""",
             """An archive has a file of JSON lines for each batch, compressed with gzip: a job's id
             and its fields as they were stored, PII and tokens included. It is read back before
-            anything is deleted. `--archive-documents` copies the documents beside it.""",
+            anything is deleted. `--archive-documents` copies the documents beside it. A place
+            written as `something:/…` other than `s3://BUCKET/PREFIX` is refused: no jobs are
+            deleted into a directory of that name.""",
         ),
         "METRICS": (
             """`--textfile` writes `jobctl_cleanup_last_run_timestamp_seconds` (when the jobs were

@@ -71,7 +71,9 @@ class RedisReader:
         """Which of *keys* exist, whose *values* were read: those that had none of them are asked
         for, since a record may have other fields, or be no hash."""
         bare = [key for key, found in zip(keys, values, strict=True) if not any(found)]
-        answers = self.ask([("EXISTS", key) for key in bare]) if bare else ()
+        if not bare:
+            return [True] * len(keys)
+        answers = self.ask([("EXISTS", key) for key in bare])
         absent = {key for key, found in zip(bare, answers, strict=True) if not found}
         return [key not in absent for key in keys]
 
