@@ -40,9 +40,8 @@ def backfill_index(
     are only ever raised, so that nothing that others write meanwhile is lost. A run that was
     stopped goes on where it was. Records without a readable time are reported, not guessed.
 
-    --prune and --rebuild drop the entries of expired records, and leave their documents: cleanup
-    finds those by the entries, and without them only by --only orphans, for ids that are UUIDs. So
-    let cleanup prune where documents are to go.
+    --prune and --rebuild drop the entries of expired records and leave their documents, which
+    only cleanup --only orphans finds then, where the ids are UUIDs: to be rid of both, run cleanup.
     """
     session.require_writable(dry_run=check)
     if check and (prune or rebuild):
