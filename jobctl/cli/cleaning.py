@@ -4,19 +4,20 @@ import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryFile
 
 from jobctl.cli.confirmation import SAMPLE, can_prompt, confirm, show_sample
 from jobctl.cli.context import Session
+from jobctl.cli.metrics_file import MetricsFile
 from jobctl.cli.parsers import comma_separated, key_value, status_name
-from jobctl.cli.places import s3_place
+from jobctl.cli.places import ArchivePlace
+from jobctl.cli.plan_files import plan_lines, save, saved_plan
+from jobctl.cli.replaced_file import require_replaceable
 from jobctl.cli.retention_options import Choosing, Doing
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import parse_duration
 from jobctl.domain.retention import USUAL_SWEEPS, RetentionPolicy, Sweep
 from jobctl.domain.status import TERMINAL, JobStatus
-from jobctl.errors import InvalidUsageError, NotFoundError, RefusedError
+from jobctl.errors import InvalidUsageError, JobctlError, RefusedError
 from jobctl.services.archive import Archive
 from jobctl.services.cleanup import (
     CleanUp,
@@ -26,7 +27,7 @@ from jobctl.services.cleanup import (
     clean_up,
     preview,
 )
-from jobctl.services.cleanup_plan import CleanupPlan, read_plan
+from jobctl.services.cleanup_plan import CleanupPlan
 from jobctl.services.cleanup_selection import Selecting, select
 from jobctl.services.object_store import ObjectStore
 from jobctl.services.operations import counted
@@ -35,27 +36,61 @@ from jobctl.services.sweeps import SweepContext
 _USUAL_LIMIT = DeletionLimit(percent=20, at_least=10)
 
 
+def clean(choosing: Choosing, doing: Doing, session: Session) -> CleanupReport:
+    """Judge the jobs, then do what is due; the work is done while the report is read."""
+    metrics = None if doing.textfile is None else MetricsFile(doing.textfile)
+    plan = make_plan(choosing, session)
+    try:
+        report = carry_out(plan, choosing, doing, session)
+    except JobctlError as error:
+        if metrics is not None and not only_shows(doing):
+            try:
+                metrics.write_refused(plan, error.exit_code)
+            except JobctlError as second:
+                session.note(second.message)
+        raise
+    if not plan.header.total:
+        session.note(f"the index {session.keys.index} has no entries: see namespace and index_key")
+    report.eviction_policy = session.redis_probe().eviction_policy()
+    if metrics is not None and report.dry_run:
+        session.note("a dry run writes no metrics")
+    elif metrics is not None:
+        report.when_over.append(metrics.write)
+    return report
+
+
+def only_shows(doing: Doing) -> bool:
+    """Whether nothing is to be changed, be it for want of somebody to ask."""
+    return doing.dry_run or doing.plan_out is not None or not (doing.yes or can_prompt())
+
+
 def make_plan(choosing: Choosing, session: Session) -> CleanupPlan:
     """The plan that was written earlier, or a new one."""
-    lines = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it lives as long as the plan
-    session.closing(lines)
-    if choosing.plan is None:
-        request = Selecting(
-            policy=_policy(choosing, session),
-            namespace=session.settings.namespace,
-            keep_last=choosing.keep_last,
-            results=choosing.results,
-        )
+    if choosing.plan is not None:
+        if choosing.only or choosing.older or choosing.keep_last:
+            raise InvalidUsageError("--plan says all of what is due: no other choice goes with it")
+        with plan_lines(session) as lines:
+            return saved_plan(choosing.plan, namespace=session.settings.namespace, lines=lines)
+    request = Selecting(
+        policy=_policy(choosing, session),
+        namespace=session.settings.namespace,
+        shortest_life=session.ttl.shortest,
+        keep_last=choosing.keep_last,
+        results=choosing.results,
+    )
+    with plan_lines(session) as lines:
         return select(request, jobs=session.jobs, documents=session.documents, lines=lines)
-    if choosing.only or choosing.older or choosing.keep_last:
-        raise InvalidUsageError("--plan says all of what is due: no other choice goes with it")
-    try:
-        with choosing.plan.open(encoding="utf-8", errors="replace") as saved:
-            return read_plan(saved, namespace=session.settings.namespace, lines=lines)
-    except OSError as error:
-        raise NotFoundError(
-            f"cannot read {choosing.plan}: {error.strerror}", hint="check the path"
-        ) from error
+
+
+def check_options(choosing: Choosing, doing: Doing) -> None:
+    """What can be told to be wrong before anything is read."""
+    if doing.archive is None and doing.archive_documents:
+        raise InvalidUsageError("--archive-documents needs --archive")
+    if choosing.only and not comma_separated(choosing.only):
+        raise InvalidUsageError("--only names no sweep", hint="there are: " + ", ".join(Sweep))
+    for path in (doing.textfile, doing.plan_out):
+        if path is not None:
+            require_replaceable(path)
 
 
 def carry_out(
@@ -64,8 +99,8 @@ def carry_out(
     """Show the plan, write it to a file, or do what it says."""
     limit = doing.max_delete or session.settings.max_delete or _USUAL_LIMIT
     if doing.plan_out is not None:
-        _save(plan, doing.plan_out)
-    if doing.dry_run or doing.plan_out is not None or not (doing.yes or can_prompt()):
+        save(plan, doing.plan_out)
+    if only_shows(doing):
         try:
             check_limit(limit, plan)
         except RefusedError as error:
@@ -145,14 +180,6 @@ def _keep(choosing: Choosing, session: Session) -> Mapping[JobStatus, timedelta]
     return keep
 
 
-def _save(plan: CleanupPlan, path: Path) -> None:
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            plan.save(file)
-    except OSError as error:
-        raise InvalidUsageError(f"cannot write {path}: {error.strerror}") from error
-
-
 def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session) -> SweepContext:
     return SweepContext(
         policy=plan.header.policy,
@@ -168,16 +195,14 @@ def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Sessi
 def _archive(
     plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session
 ) -> Archive | None:
-    if doing.archive is None:
-        if doing.archive_documents:
-            raise InvalidUsageError("--archive-documents needs --archive")
+    place = doing.archive
+    if place is None:
         return None
-    store, bucket, prefix = _archive_place(doing.archive, session)
     cutoff = plan.header.policy.cutoff
     return Archive(
-        store=store,
-        bucket=bucket,
-        prefix=prefix,
+        store=_archive_store(place, session),
+        bucket=place.bucket,
+        prefix=place.prefix,
         jobs=session.jobs,
         documents=session.documents,
         run=f"{cutoff:%Y%m%dT%H%M%SZ}-{session.new_op_id()}",
@@ -187,11 +212,9 @@ def _archive(
     )
 
 
-def _archive_place(text: str, session: Session) -> tuple[ObjectStore, str, str]:
-    """The store, the bucket and the prefix of `s3://bucket/prefix` or of a directory."""
-    place = s3_place(text)
-    if place is None:
-        from jobctl.storage.directory_objects import DirectoryObjectStore
+def _archive_store(place: ArchivePlace, session: Session) -> ObjectStore:
+    if place.directory is None:
+        return session.s3_objects
+    from jobctl.storage.directory_objects import DirectoryObjectStore
 
-        return DirectoryObjectStore(Path(text)), "jobctl-archive", ""
-    return session.s3_objects, *place
+    return DirectoryObjectStore(place.directory)

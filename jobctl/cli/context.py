@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jobctl.storage.keys import Keys
     from jobctl.storage.redis_audit import RedisAuditLog
     from jobctl.storage.redis_connection import Endpoint
+    from jobctl.storage.redis_health import RedisProbe
     from jobctl.storage.redis_index_repair import RedisIndexRepair
     from jobctl.storage.redis_lease import RedisLease
 
@@ -198,9 +199,9 @@ class Session:
     def store_probe(self) -> "StoreProbe":
         from jobctl.services.doctor import LateProbe
 
-        return LateProbe(self._probe)
+        return LateProbe(self.redis_probe)
 
-    def _probe(self) -> "StoreProbe":
+    def redis_probe(self) -> "RedisProbe":
         client = self._client
         from jobctl.storage.redis_health import RedisProbe
 

@@ -7,6 +7,7 @@ from jobctl.domain.identifiers import check_id_or_prefix, check_job_id
 from jobctl.errors import InvalidUsageError
 from jobctl.settings import Settings
 
+_SUMMARY = "CleanupSummary"  # the last line of `cleanup -o jsonl` is about no job
 # The UUID namespace of ids that are derived from an idempotency key. It never changes.
 _IDEMPOTENCY = "6e1f7c1c-8a0e-5d0b-9b7e-5b1d3c6a2f40"
 
@@ -64,8 +65,11 @@ def _id_of(text: str, number: int) -> str:
     import json
 
     try:
-        found = json.loads(text)["id"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        document = json.loads(text)
+        if document.get("kind") == _SUMMARY:
+            return ""
+        found = document["id"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found = None
     if not isinstance(found, str) or not found:
         raise InvalidUsageError(f"line {number} of standard input has no id")

@@ -9,6 +9,7 @@ from io import TextIOWrapper, UnsupportedOperation
 from types import FrameType
 from typing import Any, NoReturn
 
+from jobctl.cli.forgiving_stderr import forgiving
 from jobctl.errors import ExitCode, InvalidUsageError, JobctlError
 
 _OUTPUT_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
             # A terminal has its own encoding; other programs get UTF-8, as JSON demands.
             encoding = None if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    stderr, sys.stderr = sys.stderr, forgiving(sys.stderr)
     previous = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
@@ -35,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ExitCode.TERMINATED
     finally:
         signal.signal(signal.SIGTERM, previous)
+        sys.stderr = stderr
 
 
 def _open_closed_streams() -> None:
@@ -123,14 +126,32 @@ def _show(answer: Any) -> int:
         quiet=answer.session.quiet,
         off_terminal=getattr(answer.result, "off_terminal", "tsv"),
     )
+    streams = Streams(out=sys.stdout, err=sys.stderr)
     try:
-        write_result(answer.result, style, Streams(out=sys.stdout, err=sys.stderr))
+        write_result(answer.result, style, streams)
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()  # that nobody reads on changes nothing of what was done
+    except (JobctlError, OSError) as error:
+        _end(answer.result, getattr(error, "exit_code", ExitCode.PARTIAL), style, streams)
+        raise
     else:
         _follow_up(answer.result)
-    return int(getattr(answer.result, "exit_code", ExitCode.DONE))
+    code = getattr(answer.result, "exit_code", ExitCode.DONE)
+    return int(_end(answer.result, code, style, streams))
+
+
+def _end(result: Any, code: ExitCode, style: Any, streams: Any) -> ExitCode:
+    """Tell whom *result* names that it is over; the exit code that comes of it."""
+    from jobctl.render.output import write_error
+
+    for told in getattr(result, "when_over", ()):
+        try:
+            told(result, code)
+        except JobctlError as error:
+            write_error(error, streams.err, for_machines=style.for_machines)
+            code = code or error.exit_code
+    return code
 
 
 def _follow_up(result: Any) -> None:

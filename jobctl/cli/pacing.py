@@ -10,15 +10,27 @@ _RENEW_SECONDS = 20.0
 
 
 class Pacing:
-    """Called with how many records are done; *total* is how many there may be."""
+    """Called with how many records are done; *total* is how many there may be. A signal is told
+    of by `interrupted`, and ends a wait at once."""
 
     def __init__(
-        self, session: Session, *, rate: float | None, lease: Lease | None, total: int
+        self,
+        session: Session,
+        *,
+        rate: float | None,
+        lease: Lease | None,
+        total: int,
     ) -> None:
         from jobctl.render.progress import ProgressLine
 
         renew = lease.renew if lease else lambda: None
-        self._throttle = Throttle(rate, renew=renew, every=_RENEW_SECONDS)
+        self.interrupted = session.interruption()
+        self._throttle = Throttle(
+            rate,
+            renew=renew,
+            every=_RENEW_SECONDS,
+            stopped=lambda: self.interrupted() is not None,
+        )
         self._total = total
         shows = sys.stderr.isatty() and not session.quiet
         self._line = ProgressLine(sys.stderr) if shows else None

@@ -9,6 +9,7 @@ import typer
 
 from jobctl.cli.params import DryRun
 from jobctl.cli.parsers import decimal_number, whole_number
+from jobctl.cli.places import ArchivePlace, archive_place, file_path
 from jobctl.cli.selection import Yes
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import format_duration, parse_duration
@@ -92,7 +93,7 @@ class Choosing:
             "--plan",
             metavar="FILE",
             help="Do exactly what this plan says, where it still holds.",
-            parser=Path,
+            parser=file_path,
         ),
     ] = None
 
@@ -111,11 +112,12 @@ class Doing:
         ),
     ] = None
     archive: Annotated[
-        str | None,
+        ArchivePlace | None,
         typer.Option(
             "--archive",
             metavar="s3://BUCKET/PREFIX|DIR",
             help="Keep the records of jobs there before they are deleted.",
+            parser=archive_place,
         ),
     ] = None
     archive_documents: Annotated[
@@ -127,7 +129,7 @@ class Doing:
             "--plan-out",
             metavar="FILE",
             help="Write the plan to FILE, and do nothing else.",
-            parser=Path,
+            parser=file_path,
         ),
     ] = None
     time_budget: Annotated[
@@ -146,7 +148,7 @@ class Doing:
             "--textfile",
             metavar="FILE",
             help="Write metrics for Prometheus to FILE.",
-            parser=Path,
+            parser=file_path,
         ),
     ] = None
     yes: Yes = False

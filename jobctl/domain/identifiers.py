@@ -13,12 +13,17 @@ _ANY_UUID = "00000000-0000-0000-0000-000000000000"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
+def is_job_id(text: str) -> bool:
+    """Whether keys may be built of *text*: another one could name what is somebody else's."""
+    return _ID.fullmatch(text) is not None and ".." not in text
+
+
 def check_job_id(text: str, *, id_format: IdFormat = "any") -> str:
     """*text* itself when it is a job id; InvalidUsageError otherwise.
 
     `urn:uuid:` and braced forms are not UUIDs here: they name other keys.
     """
-    if not _ID.fullmatch(text) or ".." in text:
+    if not is_job_id(text):
         raise InvalidUsageError(
             f"malformed job id: {text[:140]!r}",
             hint="an id is 1 to 128 letters, digits, or . _ : - without .. in it, "

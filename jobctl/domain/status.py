@@ -105,5 +105,10 @@ class TtlPolicy:
             JobStatus.DENIED: denied,
         }
 
+    @property
+    def shortest(self) -> timedelta:
+        """No record expires sooner after its last change."""
+        return min(self._active, *self._by_status.values())
+
     def lifetime(self, status: JobStatus | None) -> timedelta:
         return self._active if status is None else self._by_status.get(status, self._active)

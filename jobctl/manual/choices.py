@@ -242,7 +242,9 @@ _RETENTION: tuple[Block, ...] = (
     Item(
         tag="Cleanup has a limit",
         text="""It refuses to delete more than `max_delete`, without it 20 % of all jobs but always
-        10, whatever the policy says: a wrong clock or policy should not empty the store.""",
+        10, whatever the policy says: a wrong clock, policy or namespace should not empty the
+        store. Every job counts that may lose its documents, expired ones and approvals that
+        nobody has decided included.""",
     ),
     Item(
         tag="What ran out of time is no failure",
@@ -258,7 +260,15 @@ _RETENTION: tuple[Block, ...] = (
     Item(
         tag="Nothing is dated by a guess",
         text="""A service gives unreadable times the value `now` when it fills the index.
-        `backfill-index` leaves such jobs where they are and names them.""",
+        `backfill-index` leaves such jobs where they are and names them, and so does `cleanup`. A
+        record that has none of the fields that tell, because a worker has reported into one that
+        had expired, is one of them.""",
+    ),
+    Item(
+        tag="A rebuilt index loses nothing",
+        text="""The new index takes the old one's place in one step; then what only the old one
+        has is taken over, where there is a record. The old one stays until that is complete, under
+        `<namespace>:jobctl:index:retired`, and any later run of `backfill-index` finishes it.""",
     ),
 )
 

@@ -63,7 +63,8 @@ OUTPUT: tuple[Block, ...] = (
         `show` and `tail` print those of operations, and `token issue` the token.""",
     ),
     """In the formats `json` and `jsonl` an error is one JSON object on standard error, of kind
-    `Error`, with `code`, `message`, `hint`, `exit_code`, `id` and `op_id`.""",
+    `Error`, with `code`, `message`, `hint`, `exit_code`, `id` and `op_id`. The one line that
+    sums up a `cleanup` is of kind `Note`, with a `message`.""",
     """Control characters and invisible direction marks in stored values are never printed as they
     are. A reader that closes the pipe early is not an error, and stops no change.""",
 )

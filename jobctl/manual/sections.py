@@ -64,7 +64,9 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
             Item(
                 tag="`index`",
                 text="""Index entries whose records have expired, with the documents that those
-                have left.""",
+                have left. A record that went sooner than the shortest time to live ends was
+                deleted or evicted by somebody, or belongs to another namespace: its entry and its
+                documents are left alone, and the report counts it as `gone_early`.""",
             ),
             Item(
                 tag="`orphans`",
@@ -82,15 +84,33 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
             deadline, token and queue entries go together with the record of it. Whoever is
             changed between the first step and the last keeps its record, and the next run takes
             off the mark.""",
+            """What may lose its documents is counted against `max_delete`: jobs of the sweeps
+            `approvals` and `retention`, entries of `index`, and `orphans`. Entries of the index
+            that are no valid job ids are left alone, and counted as `malformed`; jobs whose last
+            change nobody can tell as `undatable`. The report has some of each by name.""",
             """An archive has a file of JSON lines for each batch, compressed with gzip: a job's id
             and its fields as they were stored, PII and tokens included. It is read back before
-            anything is deleted. `--archive-documents` copies the documents beside it.""",
+            anything is deleted. `--archive-documents` copies the documents beside it. A place
+            written as `something:/…` other than `s3://BUCKET/PREFIX` is refused: no jobs are
+            deleted into a directory of that name.""",
         ),
         "METRICS": (
-            """`--textfile` writes `jobctl_cleanup_last_run_timestamp_seconds`, `_exit_code`,
-            `_duration_seconds`, `_examined_jobs`, `_due_jobs`, `_done_jobs`, `_failed_jobs`,
-            `_left_jobs`, `_deleted_objects` and some more, in one step. A run that fails before it
-            has judged anything writes nothing: watch the age of the first.""",
+            """`--textfile` writes `jobctl_cleanup_last_run_timestamp_seconds` (when the jobs were
+            judged), `_exit_code`, `_duration_seconds`, `_examined_jobs`, `_due_jobs`,
+            `_done_jobs`, `_failed_jobs`, `_left_jobs`, `_deleted_objects` and some more. The file
+            is replaced in one step when the run is over, also when it was refused (7), found
+            another one at work (11) or lost Redis or S3 on the way (6): watch `_exit_code`. A run
+            that fails before it has judged its jobs writes nothing, and neither does one that is
+            killed: watch the age of the first too. A dry run leaves the file as it is.""",
+            """Whether the file can be written is tried before anything else; where it cannot, the
+            command ends with 2 or 13 and has done nothing. Where it fails at the end all the same,
+            the report is whole and the exit code 3.""",
+        ),
+        "SUMMARY": (
+            """One line on standard error sums the run up, unless `--quiet` is given: as text, or
+            with `-o json` and `-o jsonl` as an object of kind `Note` with a `message`, which is no
+            error. What the line says is in the JSON report as `summary`, and in JSON lines as the
+            last one, of kind `CleanupSummary`.""",
         ),
         "SCHEDULING": (
             "With cron:",

@@ -74,6 +74,15 @@ def note(text: str, style: Style, streams: Streams) -> None:
         streams.err.write(f"{clean(text)}\n")
 
 
+def write_summary(text: str, style: Style, streams: Streams) -> None:
+    """A note that is there in every format, since cron mails it: in the JSON modes an object of
+    the kind Note, which no reader takes for an error."""
+    if style.for_machines and not style.quiet:
+        streams.err.write(to_json_line(envelope("Note", {"message": text})))
+    else:
+        note(text, style, streams)
+
+
 def write_grid(
     columns: Sequence[Column],
     rows: Iterable[Sequence[str]],

@@ -1,49 +1,33 @@
 """Metrics of a cleanup for the textfile collector of Prometheus' node_exporter."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from jobctl.domain.retention import Sweep
-from jobctl.errors import PartlyDoneError
+from jobctl.errors import ExitCode
 from jobctl.services.cleanup import CleanupReport
+from jobctl.services.left_alone import NONE, Oddity
+
+_ODDITIES = {
+    Oddity.UNDATABLE: "Jobs whose last change nobody can tell.",
+    Oddity.GONE_EARLY: "Index entries whose records went before they could expire.",
+    Oddity.MALFORMED: "Index entries that are no valid job ids.",
+}
 
 
-class TextFile:
-    """Called with a report that has been read, it replaces the file in one step."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, report: CleanupReport) -> None:
-        try:
-            with NamedTemporaryFile(
-                "w", encoding="utf-8", dir=self._path.parent, prefix=".jobctl-", delete=False
-            ) as file:
-                file.writelines(_lines(report))
-            # The collector runs as another user.
-            written = Path(file.name)
-            written.chmod(0o644)
-            written.replace(self._path)
-        except OSError as error:
-            raise PartlyDoneError(
-                f"the cleanup is done, but its metrics could not be written to {self._path}: "
-                f"{error.strerror}",
-                hint="check the directory and its permissions",
-            ) from error
-
-
-def _lines(report: CleanupReport) -> Iterator[str]:
+def metrics(report: CleanupReport, exit_code: ExitCode) -> Iterator[str]:
+    """The lines of the file, of a run that has ended with *exit_code*."""
     plan = report.plan
     space = f'namespace="{_escaped(plan.header.namespace)}"'
     cutoff = round(plan.header.policy.cutoff.timestamp(), 3)
     numbers = (
         ("last_run_timestamp_seconds", "When the run judged its jobs.", cutoff),
-        ("exit_code", "The exit code of the run.", int(report.exit_code)),
-        ("dry_run", "1 if nothing was to be changed.", int(report.dry_run)),
+        ("exit_code", "The exit code of the run.", int(exit_code)),
         ("duration_seconds", "How long the run took.", round(report.seconds, 3)),
         ("examined_jobs", "How many jobs the index had.", plan.header.total),
-        ("undatable_jobs", "Jobs whose last change nobody can tell.", plan.header.undatable),
+        *(
+            (f"{oddity}_jobs", purpose, plan.header.left_alone.get(oddity, NONE).count)
+            for oddity, purpose in _ODDITIES.items()
+        ),
         ("failed_jobs", "Jobs that could not be dealt with.", report.failed),
         ("left_jobs", "Jobs that were due and not got to.", report.not_tried),
         ("deleted_objects", "Documents that were deleted.", report.objects),

@@ -6,85 +6,27 @@ time that its record has.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Literal
 
 from jobctl.domain.moments import parse_timestamp
-from jobctl.errors import ExitCode
+from jobctl.errors import ExitCode, JobctlError
 from jobctl.services.authors import Author
-from jobctl.services.ports import JobStore, Mutation
+from jobctl.services.index_repair import Checkpoint, Indexed, IndexRepair
+from jobctl.services.index_trail import IndexTrail
+from jobctl.services.ports import JobStore
 
 Mode = Literal["repair", "check", "rebuild"]
 _EXAMPLES = 10
 _RESUMED = ("scanned", "missing", "behind", "undatable")
 _CHECKPOINTS = 20  # batches between two
 _TOLERANCE = 0.001  # seconds: what a score loses in being written and read
-# Clocks of those who write scores may differ from the server's.
-_CLOCKS_APART = timedelta(minutes=5)
-
-
-class Indexed(NamedTuple):
-    """A record's times as they are stored, and its score, None where it is not in the index."""
-
-    job_id: str
-    score: float | None
-    updated_at: str | None
-    created_at: str | None
-    status: str | None
-
-    @property
-    def is_gone(self) -> bool:
-        return self.updated_at is None and self.created_at is None and self.status is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """How far a scan got. A cursor means something to one `incarnation` of the server alone."""
-
-    mode: str
-    cursor: int
-    incarnation: str
-    counts: dict[str, int]
-
-
-class IndexRepair(Protocol):
-    def size(self) -> int:
-        """How many members the index has."""
-
-    def scan(self, cursor: int) -> tuple[int, Sequence[str]]:
-        """Ids of records, some of them twice, and the cursor behind them, 0 at the end."""
-
-    def members(self, cursor: int) -> tuple[int, Sequence[str]]:
-        """As `scan`, for the members of the index."""
-
-    def indexed(self, job_ids: Sequence[str]) -> Sequence[Indexed]: ...
-
-    def raise_scores(self, scores: Mapping[str, float], *, rebuilt: bool) -> None:
-        """In the index, or in the one that is being rebuilt; none is lowered."""
-
-    def prune(self, job_ids: Sequence[str]) -> int:
-        """Take out those whose records have expired by now; how many there were."""
-
-    def begin_rebuilding(self) -> None: ...
-
-    def swap(self, since: float) -> int:
-        """The rebuilt index takes the place of the old one, with all that changed *since*.
-
-        ConflictError where the rebuilt one is not as this run has made it.
-        """
-
-    def incarnation(self) -> str | None: ...
-
-    def load_checkpoint(self) -> Checkpoint | None: ...
-
-    def save_checkpoint(self, checkpoint: Checkpoint | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillIndex(Author):
-    """`pace` is called with the number of records after each batch; it may wait, show progress,
-    or raise. `interrupted` ends the work between two batches."""
+    """`pace` is called with the number of records that this run has seen after each batch; it may
+    wait, show progress, or raise. `interrupted` ends the work between two batches."""
 
     mode: Mode
     prune: bool = False
@@ -125,38 +67,82 @@ class IndexReport:
 
 def backfill_index(request: BackfillIndex, *, index: IndexRepair, jobs: JobStore) -> IndexReport:
     """Mend the index, or only compare (`check`). Interrupted, the next run goes on from there."""
-    run = _Run(request, index, jobs)
-    report = run.do()
-    if request.mode != "check" and (report.missing or report.behind or report.pruned):
-        jobs.apply(_record(request, jobs.read([]).now, report))
+    trail = IndexTrail(request, jobs)
+    try:
+        report = _Run(request, index, trail).do()
+    except JobctlError as error:
+        raise trail.told(error) from error
+    trail.end(
+        f"{report.mode}: {report.scanned} records, {report.missing} added, "
+        f"{report.behind} raised, {report.pruned} pruned"
+        + ("" if report.complete else "; stopped before its end")
+    )
     return report
 
 
 class _Run:
-    def __init__(self, request: BackfillIndex, index: IndexRepair, jobs: JobStore) -> None:
+    def __init__(self, request: BackfillIndex, index: IndexRepair, trail: IndexTrail) -> None:
         self._request = request
         self._index = index
-        self._jobs = jobs
+        self._trail = trail
+        self._before = 0  # records that an earlier run has seen
         self._report = IndexReport(mode=request.mode)
         self._incarnation = index.incarnation()
 
     def do(self) -> IndexReport:
-        report, rebuilds = self._report, self._request.mode == "rebuild"
-        started = self._jobs.read([]).now - _CLOCKS_APART
-        if rebuilds:
-            self._index.begin_rebuilding()
-        for ids in self._batches(0 if rebuilds else self._resumed_cursor()):
-            self._take(self._index.indexed(ids))
-        if report.stopped_by is None and (self._request.prune or self._request.mode == "check"):
-            self._look_for_ghosts()
+        report, mode = self._report, self._request.mode
+        if mode != "check" and self._index.has_retired():
+            self._begin()
+            self._finish_rebuilding()
         if report.stopped_by is None:
-            if rebuilds:
-                self._index.swap(started.timestamp())
+            self._go_through()
+        if report.stopped_by is None and mode == "rebuild":
+            self._index.swap()
+            self._trail.changed = True
+            self._finish_rebuilding()
+        elif report.stopped_by is None and (self._request.prune or mode == "check"):
+            self._look_for_ghosts(prunes=mode != "check")
+        if report.stopped_by is None:
             report.complete = True
             if self._resumable:
                 self._index.save_checkpoint(None)
         report.size = self._index.size()
         return report
+
+    def _begin(self) -> None:
+        """Whatever changes the index comes behind this."""
+        self._trail.begin(self._request.mode + (" and prune" if self._request.prune else ""))
+
+    def _go_through(self) -> None:
+        rebuilds = self._request.mode == "rebuild"
+        if rebuilds:
+            self._begin()
+            self._index.begin_rebuilding()
+        for ids in self._batches(0 if rebuilds else self._resumed_cursor()):
+            self._take(self._index.indexed(ids))
+
+    def _finish_rebuilding(self) -> None:
+        """Take over what others have written into the old index meanwhile. Stopped or killed, the
+        next run does it: the old index stays until then."""
+        cursor = 0
+        while True:
+            cursor, gone = self._index.take_over(cursor)
+            self._trail.changed = True
+            self._report.ghosts += gone
+            self._report.pruned += gone
+            self._pace()
+            if cursor == 0:
+                break
+            self._report.stopped_by = self._request.interrupted()
+            if self._report.stopped_by is not None:
+                return
+        # Records may have gone between a look at them and the entry that was made of it.
+        self._look_for_ghosts(prunes=True)
+        if self._report.stopped_by is None:
+            self._index.drop_retired()
+
+    def _pace(self) -> None:
+        self._request.pace(self._report.scanned - self._before)
 
     @property
     def _resumable(self) -> bool:
@@ -173,6 +159,7 @@ class _Run:
         self._report.resumed = True
         for name in _RESUMED:
             setattr(self._report, name, int(found.counts.get(name, 0)))
+        self._before = self._report.scanned
         return found.cursor
 
     def _batches(self, cursor: int) -> Iterator[Sequence[str]]:
@@ -182,7 +169,7 @@ class _Run:
             if ids:
                 yield ids
             # Also where others fill the key space: the pace keeps the lease.
-            self._request.pace(self._report.scanned)
+            self._pace()
             number += 1
             if following == 0:
                 return
@@ -208,7 +195,7 @@ class _Run:
         kept: dict[str, float] = {}
         found_here: Counter[str] = Counter()
         for one in found:
-            if one.is_gone:
+            if not one.exists:
                 continue
             score = _score(one)
             if score is None:
@@ -234,31 +221,28 @@ class _Run:
         if self._request.mode == "rebuild" and (raised or kept):
             self._index.raise_scores({**kept, **raised}, rebuilt=True)
         elif self._request.mode == "repair" and raised:
+            self._begin()
             self._index.raise_scores(raised, rebuilt=False)
+            self._trail.changed = True
 
-    def _look_for_ghosts(self) -> None:
+    def _look_for_ghosts(self, *, prunes: bool) -> None:
         cursor = 0
         while True:
             cursor, members = self._index.members(cursor)
-            ghosts = [one.job_id for one in self._index.indexed(members) if one.is_gone]
+            ghosts = [one.job_id for one in self._index.indexed(members) if not one.exists]
             self._report.ghosts += len(ghosts)
-            if ghosts and self._request.prune and self._request.mode != "check":
+            if ghosts and prunes:
+                self._begin()
                 self._report.pruned += self._index.prune(ghosts)
-            self._request.pace(self._report.scanned)
+                self._trail.changed = True
+            self._pace()
+            if cursor == 0:
+                return
             self._report.stopped_by = self._request.interrupted()
-            if cursor == 0 or self._report.stopped_by is not None:
+            if self._report.stopped_by is not None:
                 return
 
 
 def _score(one: Indexed) -> float | None:
     at = parse_timestamp(one.updated_at) or parse_timestamp(one.created_at)
     return None if at is None else at.timestamp()
-
-
-def _record(request: BackfillIndex, now: datetime, report: IndexReport) -> Mutation:
-    return replace(
-        request.record_of("-", now, "backfill-index"),
-        summary=f"{report.mode}: {report.scanned} records, {report.missing} added, "
-        f"{report.behind} raised, {report.pruned} pruned",
-        only_recorded=True,
-    )

@@ -26,18 +26,25 @@ from jobctl.services.throttle import Throttle
 # So many ids are held in memory at a time, and so many entries of expired records pruned together.
 _CHUNK = 10_000
 _ENTRIES = 1_000
+# The sweeps that delete documents: stuck jobs keep theirs.
+_DELETING = (Sweep.APPROVALS, Sweep.RETENTION, Sweep.INDEX, Sweep.ORPHANS)
 
 
 def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
-    """RefusedError where the plan deletes more jobs than that."""
-    due = plan.counts[Sweep.RETENTION] + plan.counts[Sweep.ORPHANS]
-    most = limit.most(plan.header.total)
-    if due > most:
-        raise RefusedError(
-            f"{counted(due, 'deletion')} at {counted(plan.header.total, 'job')}, and the "
-            f"limit is {most:,}; nothing was changed",
-            hint="look at --dry-run; --max-delete N or P% raises the limit",
-        )
+    """RefusedError where more jobs than that may lose their documents."""
+    counts = {sweep: plan.counts[sweep] for sweep in _DELETING if plan.counts[sweep]}
+    due, most = sum(counts.values()), limit.most(plan.header.total)
+    if due <= most:
+        return
+    parts = ", ".join(f"{sweep} {count:,}" for sweep, count in counts.items())
+    hint = "look at --dry-run; --max-delete N or P% raises the limit"
+    if Sweep.INDEX in counts:
+        hint += "; backfill-index --prune takes out entries alone and leaves documents"
+    raise RefusedError(
+        f"{counted(due, 'deletion')} ({parts}) at {counted(plan.header.total, 'job')}, and the "
+        f"limit is {most:,}; nothing was changed",
+        hint=hint,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,8 @@ class CleanUp:
 
 class CleanupReport(OperationList):
     """An OperationList of what was due, with counts by action. `versioned` are the buckets that
-    keep the data of deleted documents as versions."""
+    keep the data of deleted documents as versions, and `eviction_policy` is the server's, None
+    where it cannot be told. `when_over` are told of the end of the run, with its exit code."""
 
     def __init__(
         self,
@@ -75,15 +83,19 @@ class CleanupReport(OperationList):
         self.started = time.monotonic()
         self.out_of_time = False
         self.versioned: tuple[str, ...] = ()
-        self.when_read: list[Callable[[CleanupReport], None]] = []
+        self.eviction_policy: str | None = None
+        self.when_over: list[Callable[[CleanupReport, ExitCode], None]] = []
 
     def __iter__(self) -> Iterator[Operation]:
         for item in super().__iter__():
             self.done[item.action] += item.changed
             self.objects += item.objects
             yield item
-        for tell in self.when_read:
-            tell(self)
+
+    @property
+    def may_evict(self) -> bool:
+        """Whether the server drops jobs by itself when its memory is full."""
+        return self.eviction_policy not in (None, "noeviction")
 
     @property
     def seconds(self) -> float:

@@ -6,15 +6,17 @@ The same plan is shown by a dry run, written by `--plan-out` and carried out by 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
+from jobctl.domain.identifiers import is_job_id
 from jobctl.domain.moments import format_stored, parse_timestamp
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
 from jobctl.domain.status import JobStatus
 from jobctl.errors import InvalidUsageError, RefusedError
+from jobctl.services.left_alone import Leftovers, document_of, leftovers_in
 
 if TYPE_CHECKING:
     import hashlib
@@ -32,7 +34,7 @@ class PlanHeader:
     namespace: str
     policy: RetentionPolicy
     total: int
-    undatable: int = 0
+    left_alone: Leftovers = field(default_factory=dict)
     digest: str = ""
 
 
@@ -76,7 +78,7 @@ class CleanupPlan:
             "cutoff": format_stored(self.header.policy.cutoff),
             "policy": _policy_document(self.header.policy),
             "total": self.header.total,
-            "undatable": self.header.undatable,
+            "left_alone": document_of(self.header.left_alone),
         }
         digest = sha256(json.dumps(head).encode())
         self._lines.seek(0)
@@ -106,7 +108,7 @@ def read_plan(source: Iterable[str], *, namespace: str, lines: IO[str]) -> Clean
     for number, text in enumerate(rows, start=2):
         digest.update(text.encode())
         try:
-            plan.add(_due(text))
+            plan.add(_checked(_due(text)))
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
             raise InvalidUsageError(f"line {number} of the plan is no entry") from error
     if digest.hexdigest() != header.digest:
@@ -124,13 +126,13 @@ def _header(text: str) -> "tuple[PlanHeader, hashlib._Hash]":
         head = json.loads(text)
         kind, policy = (head["schema"], head["kind"]), _policy(head)
         namespace, digest = str(head["namespace"]), str(head.pop("digest"))
-        total, undatable = int(head["total"]), int(head["undatable"])
+        total, left_alone = int(head["total"]), leftovers_in(head["left_alone"])
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise none from error
     if kind != (SCHEMA, KIND) or policy is None:
         raise none
     header = PlanHeader(
-        namespace=namespace, policy=policy, total=total, undatable=undatable, digest=digest
+        namespace=namespace, policy=policy, total=total, left_alone=left_alone, digest=digest
     )
     return header, sha256(json.dumps(head).encode())
 
@@ -160,6 +162,12 @@ def _policy(head: dict[str, Any]) -> RetentionPolicy | None:
         stuck_after=timedelta(seconds=int(policy["stuck_after_seconds"])),
         grace=timedelta(seconds=int(policy["grace_seconds"])),
     )
+
+
+def _checked(due: Due) -> Due:
+    if not is_job_id(due.job_id):
+        raise ValueError("its id is none")
+    return due
 
 
 _DUE = tuple(Due.__dataclass_fields__)

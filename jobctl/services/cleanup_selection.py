@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import islice
 from typing import IO
 
+from jobctl.domain.identifiers import is_job_id
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep, last_change
 from jobctl.domain.status import TERMINAL, parse_status
 from jobctl.services.cleanup_plan import CleanupPlan, PlanHeader
 from jobctl.services.documents import Documents
+from jobctl.services.left_alone import NONE, LeftAlone, Oddity
 from jobctl.services.orphans import find_orphans
 from jobctl.services.ports import Glimpse, JobStore
 
@@ -17,9 +20,11 @@ _CLOSER_LOOK = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selecting:
-    """`keep_last` spares the newest so many jobs that have ended, however old."""
+    """`keep_last` spares the newest so many jobs that have ended, however old. A record cannot
+    have expired by itself within its `shortest_life`."""
 
     policy: RetentionPolicy
+    shortest_life: timedelta
     namespace: str
     keep_last: int = 0
     results: bool = False
@@ -42,7 +47,7 @@ def select(
             request.policy, jobs=jobs, documents=documents, results=request.results
         ):
             plan.add(due)
-    plan.header = replace(header, total=selection.total, undatable=selection.undatable)
+    plan.header = replace(header, total=selection.total, left_alone=selection.left_alone)
     return plan
 
 
@@ -52,8 +57,9 @@ class _Selection:
         self._may_concern = request.policy.sieve()
         self._spared = request.keep_last
         self._jobs = jobs
+        self._expired_before = (self._policy.cutoff - request.shortest_life).timestamp()
         self.total = 0
-        self.undatable = 0
+        self.left_alone: dict[Oddity, LeftAlone] = {}
 
     def found(self) -> Iterator[Due]:
         suspects = self._suspects()
@@ -65,12 +71,33 @@ class _Selection:
             for one in page:
                 self.total += 1
                 if one.is_expired:
-                    if Sweep.INDEX in self._policy.sweeps:
+                    if self._is_ghost(one):
                         yield one
+                elif one.tells_nothing:
+                    self._leave(Oddity.UNDATABLE, one.job_id)
                 elif self._is_spared(one):
                     continue
-                elif self._may_concern(one):
+                elif self._may_concern(one) and self._is_nameable(one):
                     yield one
+
+    def _is_ghost(self, one: Glimpse) -> bool:
+        """Whether its record may well have expired: one that went sooner was deleted or evicted,
+        or is another namespace's."""
+        if Sweep.INDEX not in self._policy.sweeps or not self._is_nameable(one):
+            return False
+        if one.score > self._expired_before:
+            self._leave(Oddity.GONE_EARLY, one.job_id)
+            return False
+        return True
+
+    def _is_nameable(self, one: Glimpse) -> bool:
+        if is_job_id(one.job_id):
+            return True
+        self._leave(Oddity.MALFORMED, one.job_id)
+        return False
+
+    def _leave(self, oddity: Oddity, job_id: str) -> None:
+        self.left_alone[oddity] = self.left_alone.get(oddity, NONE).and_also(job_id)
 
     def _is_spared(self, one: Glimpse) -> bool:
         """The index is read from the newest change back, so the first ones are the newest."""
@@ -83,11 +110,11 @@ class _Selection:
         reading = self._jobs.read([one.job_id for one in page], brief=True)
         for one, record in zip(page, reading.records, strict=True):
             if record is None:
-                if Sweep.INDEX in self._policy.sweeps:
+                if one.is_expired or self._is_ghost(one):
                     yield _ghost(one.job_id)
                 continue
             if last_change(record.job, record.indexed_at) is None:
-                self.undatable += 1
+                self._leave(Oddity.UNDATABLE, one.job_id)
             due = self._policy.judge(
                 record.job, indexed_at=record.indexed_at, deadline=record.deadline
             )

@@ -9,7 +9,7 @@ from jobctl.errors import JobctlError, PartlyDoneError
 from jobctl.services.documents import Documents
 from jobctl.services.operations import Operation, counted, failed_operation, without_job
 from jobctl.services.parallel import CONCERNS_ALL
-from jobctl.services.ports import Applied, JobStore, Mutation, QueueEntry
+from jobctl.services.ports import Applied, Glimpse, JobStore, Mutation, QueueEntry
 from jobctl.services.sweeps import SweepContext, apply_fenced, record_all
 
 
@@ -25,7 +25,7 @@ class ExpiredEntries:
 
     def prune(self, ids: Sequence[str]) -> Iterator[Operation]:
         self._context.lease.renew()
-        absent = [one.job_id for one in self._jobs.peek(ids) if one.is_expired and one.score > -inf]
+        absent = [one.job_id for one in self._jobs.peek(ids) if self._has_expired(one)]
         found = self._documents.find(dict.fromkeys(absent), results=self._context.results)
         with_objects = [
             job_id
@@ -50,6 +50,11 @@ class ExpiredEntries:
                 yield without_job(job_id, self.action, "there is no such entry any more")
             else:
                 yield self._outcome(job_id, outcomes[job_id], counts.get(job_id, 0))
+
+    def _has_expired(self, one: Glimpse) -> bool:
+        """Not where it went sooner than it could have expired: somebody had it a moment ago."""
+        latest = self._context.policy.cutoff - self._context.ttl.shortest
+        return one.is_expired and -inf < one.score <= latest.timestamp()
 
     def _remove_entries(self, counts: Mapping[str, int]) -> Mapping[str, Applied | JobctlError]:
         if not counts:

@@ -51,11 +51,13 @@ class Entry:
 class Glimpse(NamedTuple):
     """An index member with the few fields that sort out millions of jobs, as they are stored.
 
-    All of them are None where the record has expired or is not a hash.
+    All of them are None where the record has expired, but also where it has other fields alone,
+    or is not a hash: `exists` tells.
     """
 
     job_id: str
     score: float
+    exists: bool
     status: str | None
     updated_at: str | None
     created_at: str | None
@@ -64,6 +66,10 @@ class Glimpse(NamedTuple):
 
     @property
     def is_expired(self) -> bool:
+        return not self.exists
+
+    @property
+    def tells_nothing(self) -> bool:
         return self.status is None and self.created_at is None and self.updated_at is None
 
 

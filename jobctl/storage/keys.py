@@ -2,7 +2,7 @@
 
 import re
 
-from jobctl.services.ports import Token
+from jobctl.services.ports import Token, TokenKind
 
 DEFAULT_NAMESPACE = "eq-pdf"
 _HASH_TAG = re.compile(r"[^{]*\{[^}]+\}")  # as the cluster reads it: the first brace decides
@@ -11,6 +11,15 @@ _HASH_TAG = re.compile(r"[^{]*\{[^}]+\}")  # as the cluster reads it: the first 
 def wire(text: str) -> str | bytes:
     """*text* as it can be sent: hiredis refuses what surrogateescape made of foreign bytes."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape")
+
+
+def family_of(key: str) -> str:
+    """*key* without the token that may stand in it."""
+    for kind in TokenKind:
+        head, family, _ = key.partition(f":{kind}-token:")
+        if family:
+            return f"{head}{family}*"
+    return key
 
 
 class Keys:

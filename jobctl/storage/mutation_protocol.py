@@ -19,7 +19,7 @@ from jobctl.errors import (
 )
 from jobctl.services.ports import Mutation, QueueEntry, Token, TokenKind
 from jobctl.storage.codec import encode
-from jobctl.storage.keys import Keys
+from jobctl.storage.keys import Keys, family_of
 from jobctl.storage.redis_errors import wrong_type
 
 
@@ -152,16 +152,16 @@ def refusal(answer: Sequence[str], mutation: Mutation, server: str) -> JobctlErr
     match answer[0]:
         case "NOPERM":
             return NotPermittedError(
-                f"the Redis user may not {answer[1]} {_family(answer[2])}; nothing was changed",
+                f"the Redis user may not {answer[1]} {family_of(answer[2])}; nothing was changed",
                 hint="grant it, or use a user that may; jobctl doctor lists what is needed",
                 job_id=mutation.job_id,
             )
         case "TYPE":
-            return wrong_type(server, _family(answer[1]), answer[2])
+            return wrong_type(server, family_of(answer[1]), answer[2])
         case "FENCED":
             return LockedError(
-                "this run was paused for so long that its lease has run out; nothing more is "
-                "changed",
+                "this run was paused or held up for too long: its lease has run out, or was "
+                "taken; nothing more is changed",
                 hint="run the command again: it goes on where this one stopped",
                 job_id=mutation.job_id,
             )
@@ -199,12 +199,3 @@ def _status_conflict(job: str, actual: str, mutation: Mutation) -> str:
     if mutation.expected_status is None:
         return f"{job} exists already"
     return f"{job} changed from {mutation.expected_status or '(none)'} to {actual[1:] or '(none)'}"
-
-
-def _family(key: str) -> str:
-    """A key without the token or id that may stand in it."""
-    for kind in TokenKind:
-        head, family, _ = key.partition(f":{kind}-token:")
-        if family:
-            return f"{head}{family}*"
-    return key

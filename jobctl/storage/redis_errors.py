@@ -147,7 +147,8 @@ def _refused_command(text: str, server: str) -> JobctlError:
 
 def wrong_type(server: str, key: str | None = None, found: str | None = None) -> JobctlError:
     """A key of the namespace holds another type: it belongs to something else."""
-    what = f"key {key} at {server} is a {found}" if key else f"a key at {server} is of a wrong type"
+    kind = f"a {found}" if found else "of a wrong type"
+    what = f"key {key} at {server} is {kind}" if key else f"a key at {server} is {kind}"
     return UnavailableError(
         f"{what}, not what a job store has there; nothing was changed",
         hint="check the settings namespace and index_key, or move that key away",
@@ -177,7 +178,5 @@ def _command(text: str) -> str:
 def _first_words(text: str) -> str:
     """The server's own words without what follows a quote: arguments may hold data."""
     text = re.sub(r"^Command # \d+ \(.*?\) of pipeline caused error: ", "", text)
-    return (
-        text.split("'", maxsplit=1)[0].split('"', maxsplit=1)[0].strip(" :")[:120]
-        or "no reason given"
-    )
+    # An apostrophe within a word is no quote.
+    return re.split(r"(?<!\w)'|\"", text, maxsplit=1)[0].strip(" :")[:120] or "no reason given"

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobctl.domain.job import Secret
 from jobctl.domain.moments import from_unix
-from jobctl.errors import NotPermittedError
+from jobctl.errors import JobctlError, NotPermittedError
 from jobctl.services.doctor import IndexSample, ServerHealth
 from jobctl.services.ports import Token, TokenKind
 from jobctl.storage.keys import Keys, wire
@@ -52,6 +53,13 @@ class RedisProbe:
             sample=self._sample(),
             audit_records=self._optional(lambda: int(self._client.xlen(self._keys.audit))),
         )
+
+    def eviction_policy(self) -> str | None:
+        """None where nobody may ask, or nobody answers."""
+        with suppress(JobctlError), translated(self._server):
+            found: dict[str, Any] = self._client.info("memory")
+            return found.get("maxmemory_policy")
+        return None
 
     def _information(self) -> dict[str, Any]:
         found: dict[str, Any] | None = self._optional(lambda: dict(self._client.info()))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jobctl.errors import ConflictError, NotPermittedError
-from jobctl.services.backfill_index import Checkpoint, Indexed
+from jobctl.services.index_repair import Checkpoint, Indexed
 from jobctl.storage.keys import Keys, wire
 from jobctl.storage.redis_errors import translated
 from jobctl.storage.redis_reads import RedisReader
@@ -44,14 +44,14 @@ class RedisIndexRepair:
     def indexed(self, job_ids: Sequence[str]) -> Sequence[Indexed]:
         if not job_ids:
             return ()
+        keys = [self._keys.job(one) for one in job_ids]
         stored, found = self._reads.fields_and(
-            ("ZMSCORE", self._keys.index, *job_ids),
-            [self._keys.job(one) for one in job_ids],
-            ("updated_at", "created_at", "status"),
+            ("ZMSCORE", self._keys.index, *job_ids), keys, ("updated_at", "created_at", "status")
         )
+        present = self._reads.present(keys, stored)
         return [
-            Indexed(job_id, None if score is None else float(score), *values)
-            for job_id, score, values in zip(job_ids, found, stored, strict=True)
+            Indexed(job_id, None if score is None else float(score), exists, *values)
+            for job_id, score, values, exists in zip(job_ids, found, stored, present, strict=True)
         ]
 
     def raise_scores(self, scores: Mapping[str, float], *, rebuilt: bool) -> None:
@@ -75,17 +75,36 @@ class RedisIndexRepair:
             self._client.unlink(self._rebuilt)
         self._added = 0
 
-    def swap(self, since: float) -> int:
+    def swap(self) -> None:
         keys = [self._keys.index, self._rebuilt, self._retired]
-        args = [repr(since), str(self._added)]
         with translated(self._server):
-            size = int(call(self._client, "swap_index", keys=keys, args=args))
-        if size < 0:
+            done = int(call(self._client, "swap_index", keys=keys, args=[str(self._added)]))
+        if done < 0:
             raise ConflictError(
                 "the rebuilt index is not as this run has made it: the old one stays in its place",
                 hint="see that no other run is at work, then run it again",
             )
-        return size
+
+    def has_retired(self) -> bool:
+        return bool(self._reads.one("EXISTS", self._retired))
+
+    def take_over(self, cursor: int) -> tuple[int, int]:
+        following, found = self._reads.one("ZSCAN", self._retired, cursor, "COUNT", SCANNED)
+        old = dict(found)
+        if not old:
+            return int(following), 0
+        present = self._reads.one("ZMSCORE", self._keys.index, *old)
+        now = dict(zip(old, present, strict=True))
+        higher = [one for one, at in old.items() if now[one] is None or float(now[one]) < at]
+        exists = self._reads.ask([("EXISTS", self._keys.job(one)) for one in higher])
+        alive = {one for one, there in zip(higher, exists, strict=True) if there}
+        if alive:
+            self.raise_scores({one: old[one] for one in alive}, rebuilt=False)
+        return int(following), sum(now[one] is None for one in higher if one not in alive)
+
+    def drop_retired(self) -> None:
+        with translated(self._server):
+            self._client.unlink(self._retired)
 
     def incarnation(self) -> str | None:
         """What changes when the server restarts and cursors lose their meaning; None: unknown."""

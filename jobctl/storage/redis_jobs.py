@@ -41,7 +41,7 @@ _GLIMPSES = 1_000
 _LAST_OPERATION = ("jobctl_op", "status", "created_at")
 _SCORES = 500  # at once: others wait meanwhile
 _NO_KEY = -2  # as TTL has it
-_GLIMPSED = Glimpse._fields[2:]
+_GLIMPSED = Glimpse._fields[3:]
 
 
 class RedisJobStore:
@@ -85,8 +85,12 @@ class RedisJobStore:
         score: float | None,
         deadline: float | None,
     ) -> JobRecord | None:
-        job = _job(job_id, brief_record(stored) if isinstance(stored, list) else stored)
-        if job is None or ttl == _NO_KEY:
+        if ttl == _NO_KEY:
+            return None
+        # A brief look may find none of its fields in a record that is there.
+        is_brief = isinstance(stored, list)
+        job = decode(job_id, brief_record(stored)) if is_brief else _job(job_id, stored)
+        if job is None:
             return None
         return JobRecord(
             job=job,
@@ -182,9 +186,10 @@ class RedisJobStore:
         while places:
             keys = [self._keys.job(place.job_id) for place in places]
             stored, following = self._reads.fields_and(pages.request(), keys, _GLIMPSED)
+            present = self._reads.present(keys, stored)
             yield [
-                Glimpse(place.job_id, place.score, *values)
-                for place, values in zip(places, stored, strict=True)
+                Glimpse(place.job_id, place.score, exists, *values)
+                for place, values, exists in zip(places, stored, present, strict=True)
             ]
             places = pages.take(following)
 
@@ -193,12 +198,14 @@ class RedisJobStore:
         return [meaning(*values) for values in self._reads.fields(keys, MEANING)]
 
     def peek(self, job_ids: Sequence[str]) -> Sequence[Glimpse]:
-        stored = self._reads.fields([self._keys.job(one) for one in job_ids], _GLIMPSED)
+        keys = [self._keys.job(one) for one in job_ids]
+        stored = self._reads.fields(keys, _GLIMPSED)
+        present = self._reads.present(keys, stored)
         index = self._keys.index
         found = self._reads.ask([("ZSCORE", index, job_id) for job_id in job_ids])
         return [
-            Glimpse(job_id, -inf if score is None else float(score), *values)
-            for job_id, score, values in zip(job_ids, found, stored, strict=True)
+            Glimpse(job_id, -inf if score is None else float(score), exists, *values)
+            for job_id, score, values, exists in zip(job_ids, found, stored, present, strict=True)
         ]
 
     def document_keys(self) -> Iterator[Sequence[tuple[str, str]]]:

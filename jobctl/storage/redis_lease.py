@@ -44,6 +44,7 @@ class RedisLease:
 
     def acquire(self) -> None:
         """LockedError, naming the holder, where another run has it."""
+        self._ask(lambda: self._script(0))  # who may not run scripts could not give it up again
         if not self._ask(self._set):
             raise self._held_by(self._ask(lambda: self._client.get(self._key)))
 
@@ -51,7 +52,8 @@ class RedisLease:
         """LockedError where it has run out: what follows must not be done."""
         if not self._ask(lambda: self._script(int(self._lifetime.total_seconds() * 1000))):
             raise LockedError(
-                "this run was paused for so long that its lease has run out; it stops here",
+                "this run was paused or held up for too long: its lease has run out, or was "
+                "taken; it stops here",
                 hint="run the command again: it goes on where this one stopped",
             )
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobctl.storage.exchange import command, exchange, word
-from jobctl.storage.redis_errors import translated
+from jobctl.storage.keys import family_of
+from jobctl.storage.redis_errors import translated, wrong_type
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -66,16 +67,38 @@ class RedisReader:
         values = [nothing if isinstance(one, Exception) else one for one in answers[: len(keys)]]
         return values, answers[-1] if request else None
 
+    def present(self, keys: Sequence[str], values: Sequence[Values]) -> list[bool]:
+        """Which of *keys* exist, whose *values* were read: those that had none of them are asked
+        for, since a record may have other fields, or be no hash."""
+        bare = [key for key, found in zip(keys, values, strict=True) if not any(found)]
+        if not bare:
+            return [True] * len(keys)
+        answers = self.ask([("EXISTS", key) for key in bare])
+        absent = {key for key, found in zip(bare, answers, strict=True) if not found}
+        return [key not in absent for key in keys]
+
     def _exchange(self, commands: Sequence[str], records: slice) -> list[Any]:
         def exchanged() -> list[Any]:
             started = time.monotonic()
             answers = exchange(self._client, commands)
-            _raise_errors(answers, records)
+            self._raise_errors(answers, commands, records)
             spent = (time.monotonic() - started) * 1000
             _log.debug("%d replies from %s in %.1f ms", len(answers), self._server, spent)
             return answers
 
         return asked_again(exchanged, server=self._server)
+
+    def _raise_errors(
+        self, answers: Sequence[Any], commands: Sequence[str], records: slice
+    ) -> None:
+        about_one_record = range(*records.indices(len(answers)))
+        for place in [n for n, answer in enumerate(answers) if isinstance(answer, Exception)]:
+            of_wrong_type = "WRONGTYPE" in str(answers[place])
+            if of_wrong_type and place not in about_one_record:
+                key = commands[place].split("\r\n")[4]
+                raise wrong_type(self._server, family_of(key)) from answers[place]
+            if not of_wrong_type:
+                raise answers[place]
 
 
 def asked_again(question: Callable[[], T], *, server: str) -> T:
@@ -93,10 +116,3 @@ def asked_again(question: Callable[[], T], *, server: str) -> T:
                     raise
         time.sleep(0.0125 * 4**attempt)
     raise AssertionError("unreachable")
-
-
-def _raise_errors(answers: Sequence[Any], records: slice) -> None:
-    about_one_record = range(*records.indices(len(answers)))
-    for place in [n for n, answer in enumerate(answers) if isinstance(answer, Exception)]:
-        if place not in about_one_record or "WRONGTYPE" not in str(answers[place]):
-            raise answers[place]

@@ -58,7 +58,8 @@ def test_no_job_that_a_writer_has_saved_is_deleted(world: World) -> None:
     assert saved
     assert len(deleted) > len(saved) / 10
     _check_documents(world, ids, saved, intended)
-    told = [json.loads(line) for line in stdout.splitlines()]
+    *told, summary = [json.loads(line) for line in stdout.splitlines()]
+    assert summary["done"]["delete"] == len(deleted)
     assert {one["id"] for one in told if one["action"] == "delete" and one["changed"]} == {*deleted}
 
 

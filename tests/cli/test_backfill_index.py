@@ -48,7 +48,8 @@ def test_a_repair_puts_the_lost_job_back_and_a_check_is_content(any_world: World
     assert scores(any_world)[lost] == OLD
     assert any_world.run("backfill-index", "--check").exit_code == ExitCode.DONE
     assert [(entry["action"], entry["actor"]) for entry in any_world.audit] == [
-        ("backfill-index", "tester")
+        ("backfill-index-begin", "tester"),
+        ("backfill-index", "tester"),
     ]
 
 

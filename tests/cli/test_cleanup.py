@@ -1,5 +1,6 @@
 """`cleanup` on the command line: what it shows, what it asks, and how it ends."""
 
+import json
 import re
 import time
 
@@ -54,12 +55,18 @@ def test_with_yes_it_does_what_the_dry_run_has_shown(world: World) -> None:
     due = {_old(world): "delete", _old(world, "processing", DAY): "fail-stuck"}
     due[request_approval(world, approval_expires_at="2026-01-01T00:00:00+00:00")] = "time-out"
     _old(world, age=DAY)
-    shown = world.run("cleanup", "-o", "jsonl").lines
+    *shown, planned = world.run("cleanup", "-o", "jsonl").lines
     done = world.run("cleanup", "--yes", "-o", "jsonl")
     assert {one["id"]: one["action"] for one in shown} == due
-    assert {one["id"]: one["action"] for one in done.lines if one["changed"]} == due
+    *lines, summary = done.lines
+    assert {one["id"]: one["action"] for one in lines if one["changed"]} == due
     assert done.exit_code == 0
-    assert world.run("cleanup", "--yes", "-o", "jsonl").stdout == ""
+    assert [one["kind"] for one in (planned, summary)] == ["CleanupSummary"] * 2
+    assert (planned["dry_run"], summary["dry_run"]) == (True, False)
+    assert planned["due"] == summary["due"]
+    assert summary["done"] == {"delete": 1, "fail-stuck": 1, "time-out": 1}
+    [nothing] = world.run("cleanup", "--yes", "-o", "jsonl").lines
+    assert nothing["done"] == {}
 
 
 def test_the_summary_is_one_line_on_stderr(world: World) -> None:
@@ -68,6 +75,33 @@ def test_the_summary_is_one_line_on_stderr(world: World) -> None:
     [line] = outcome.stderr.splitlines()
     assert line.startswith("1 job examined, done: delete 1, 1 object deleted, ")
     assert world.run("cleanup", "--yes", "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_the_summary_is_there_for_cron_also_beside_json(world: World, form: str) -> None:
+    _old(world)
+    shown = world.run("cleanup", "-o", form)
+    done = world.run("cleanup", "--yes", "-o", form)
+    for outcome, begins in ((shown, "dry run, nothing was changed"), (done, "1 job examined")):
+        [line] = outcome.stderr.splitlines()
+        note = json.loads(line)
+        assert (note["schema"], note["kind"]) == ("jobctl/v1", "Note")
+        assert note["message"].startswith(begins)
+    assert world.run("cleanup", "--yes", "-o", form, "-q").stderr == ""
+
+
+def test_the_summary_line_is_no_id_for_other_commands(world: World) -> None:
+    job_id = _old(world)
+    lines = world.run("cleanup", "-o", "jsonl").stdout
+    outcome = world.run("status", "-", "-o", "json", stdin=lines)
+    assert outcome.json["id"] == job_id
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_an_index_without_entries_is_named(world: World, form: str) -> None:
+    outcome = world.run("cleanup", "--yes", "-o", form, JOBCTL_INDEX_KEY="eq-pdf:mistyped")
+    assert outcome.exit_code == 0
+    assert ("eq-pdf:mistyped has no entries" in outcome.stderr) is (form == "tsv")
 
 
 def test_the_report_as_json(world: World) -> None:
@@ -88,12 +122,16 @@ def test_the_report_as_json(world: World) -> None:
     assert summary == {
         "examined": 2,
         "undatable": 0,
+        "gone_early": 0,
+        "malformed": 0,
+        "examples": {"undatable": [], "gone_early": [], "malformed": []},
         "due": {"approvals": 0, "stuck": 0, "retention": 1, "index": 0, "orphans": 0},
         "done": {"delete": 1},
         "unchanged": 0,
         "failed": 0,
         "left": 0,
         "objects_deleted": 1,
+        "eviction_policy": "noeviction",
         "versioned_buckets": [],
     }
 
@@ -129,6 +167,19 @@ def test_sweeps_and_ages_can_be_chosen(world: World) -> None:
         ["--rate", "nan"],
         ["--grace", "5m"],
         ["--archive-documents", "--yes"],
+        ["--only", ""],
+        ["--only", ","],
+        ["--only", "", "--yes"],
+        ["--archive", "", "--yes"],
+        ["--archive", "s3://", "--yes"],
+        ["--archive", "s3:///prefix", "--yes"],
+        ["--archive", "gs://bucket/x", "--yes"],
+        ["--archive", "S3://bucket/x", "--yes"],
+        ["--archive", "s3:/bucket/x", "--yes"],
+        ["--archive", "file:///tmp/x", "--yes"],
+        ["--archive", "/dev/null", "--yes"],
+        ["--archive", "~nobody-of-that-name/x", "--yes"],
+        ["--textfile", "", "--yes"],
     ],
 )
 def test_what_makes_no_sense_is_bad_usage(world: World, options: list[str]) -> None:

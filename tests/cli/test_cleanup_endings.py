@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import re
 import shutil
-import stat
 import time
 
 from jobctl.errors import ExitCode
@@ -16,7 +14,6 @@ from tests.cli.world import World, new_id
 
 DAY = 86_400
 LONG_AGO = 60 * DAY
-SAMPLE = re.compile(r'jobctl_cleanup_[a-z_]+\{namespace="[^"]*"(,[a-z]+="[^"]*")?\} -?[0-9.]+')
 
 
 def _old(world: World, status: str = "completed", age: float = LONG_AGO) -> str:
@@ -94,54 +91,6 @@ def test_a_read_only_context_is_only_shown_what_is_due(world: World) -> None:
     with unchanged(world):
         assert world.run("--read-only", "cleanup", "--dry-run").exit_code == 0
         assert world.run("--read-only", "cleanup", "--yes").exit_code != 0
-
-
-def test_metrics_are_valid_and_written_in_one_step(world: World) -> None:
-    world.seed("processing", at=time.time() - DAY)
-    job_id = _old(world)
-    file = world.directory / "jobctl.prom"
-    file.write_text("old")
-    before = file.stat().st_ino
-    with file.open() as reader:
-        assert world.run("cleanup", "--yes", "--textfile", str(file)).exit_code == 0
-        assert reader.read() == "old"
-    assert file.stat().st_ino != before
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644
-    assert [one.name for one in world.directory.iterdir()] == [file.name]
-    text = file.read_text()
-    assert job_id not in text
-    assert text.endswith("\n")
-    _assert_valid(text)
-    space = f'namespace="{world.namespace}"'
-    assert f"jobctl_cleanup_exit_code{{{space}}} 0\n" in text
-    assert f'jobctl_cleanup_due_jobs{{{space},sweep="retention"}} 1\n' in text
-    assert f'jobctl_cleanup_done_jobs{{{space},action="delete"}} 1\n' in text
-    assert f'jobctl_cleanup_done_jobs{{{space},action="fail-stuck"}} 1\n' in text
-
-
-def _assert_valid(text: str) -> None:
-    """Each family in one piece, with its help and type in front; each series once."""
-    families: list[str] = []
-    series: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("# HELP "):
-            families.append(line.split()[2])
-        elif line.startswith("# TYPE "):
-            assert line.split()[2:] == [families[-1], "gauge"]
-        else:
-            assert SAMPLE.fullmatch(line), line
-            assert line.partition("{")[0] == families[-1]
-            series.append(line.rpartition(" ")[0])
-    assert len(set(families)) == len(families)
-    assert len(set(series)) == len(series) > 0
-
-
-def test_metrics_that_cannot_be_written_are_told_once_the_work_is_done(world: World) -> None:
-    job_id = _old(world)
-    outcome = world.run("cleanup", "--yes", "--textfile", "/nonexistent/jobctl.prom")
-    assert outcome.exit_code == ExitCode.PARTIAL
-    assert "metrics" in outcome.stderr
-    assert not world.job(job_id)
 
 
 def test_a_store_that_nobody_chose_is_refused_without_a_terminal() -> None:

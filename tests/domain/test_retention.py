@@ -173,7 +173,7 @@ def test_the_first_look_never_passes_over_what_the_second_finds_due(
 ) -> None:
     job = _job(status, age, cleanup_state=state, approval_expires_at=NOW - SECOND)
     texts = (job.raw_status, job.stamp, None, None, state)
-    seen = Glimpse(job.id, 0.0, *texts)
+    seen = Glimpse(job.id, 0.0, True, *texts)
     policy = _policy()
     if policy.judge(job, indexed_at=None, deadline=None):
         assert policy.sieve()(seen)
@@ -181,6 +181,6 @@ def test_the_first_look_never_passes_over_what_the_second_finds_due(
 
 def test_the_first_look_knows_that_a_failed_job_may_be_a_cancelled_one() -> None:
     stamp = (NOW - 2 * DAY).isoformat()
-    seen = Glimpse("job-1", 0.0, "failed", stamp, None, None, None)
+    seen = Glimpse("job-1", 0.0, True, "failed", stamp, None, None, None)
     assert _policy(keep={JobStatus.CANCELLED: DAY}).sieve()(seen)
     assert not _policy(keep={JobStatus.FAILED: 3 * DAY}).sieve()(seen)

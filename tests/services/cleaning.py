@@ -71,6 +71,7 @@ def planned(
         namespace=world.redis.keys.namespace,
         keep_last=keep_last,
         results=results,
+        shortest_life=TTL.shortest,
     )
     return select(request, jobs=world.redis.store, documents=documents(world), lines=StringIO())
 

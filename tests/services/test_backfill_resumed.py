@@ -116,3 +116,14 @@ def test_an_interrupted_rebuild_leaves_the_index_as_it_was(bench: Bench) -> None
     bench.run(mode="rebuild")
     assert bench.scores() == expected
     assert bench.own_keys() == set()
+
+
+def test_a_run_that_goes_on_is_paced_by_what_it_has_done_itself(bench: Bench) -> None:
+    """Else a rate would make it wait for all that the run before has done."""
+    crowd(bench, 6_000)
+    first = bench.run(interrupted=stopping(3))
+    paced: list[int] = []
+    second = bench.run(pace=paced.append)
+    assert second.resumed
+    assert paced[-1] == second.scanned - first.scanned
+    assert paced[0] < first.scanned

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from jobctl.domain.status import JobStatus
+from jobctl.services.left_alone import Oddity
 from tests.services.cleaning import (
     DAY,
     LONG_AGO,
@@ -108,7 +109,7 @@ def test_a_deletion_without_a_time_of_change_is_finished_too(world: World) -> No
 def test_a_job_that_nobody_can_date_is_kept_and_reported(world: World, stamp: str) -> None:
     job_of_the_past(world, "job-1", updated_at=stamp)
     report, operations = swept(world)
-    assert (operations, report.plan.header.undatable) == ([], 1)
+    assert (operations, report.plan.header.left_alone[Oddity.UNDATABLE].count) == ([], 1)
     assert world.redis.hash()["updated_at"] == stamp
 
 

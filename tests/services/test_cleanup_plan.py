@@ -172,7 +172,7 @@ def test_a_plan_of_another_namespace_is_refused(world: World) -> None:
 
 def _plan_head(**changes: Any) -> str:
     head = {"schema": "jobctl/v1", "kind": "CleanupPlan", "namespace": "n", "digest": ""}
-    numbers = {"total": 1, "undatable": 0, "cutoff": "2026-01-01T00:00:00+00:00"}
+    numbers = {"total": 1, "left_alone": {}, "cutoff": "2026-01-01T00:00:00+00:00"}
     return json.dumps(head | numbers | changes)
 
 
@@ -220,7 +220,7 @@ def test_more_deletions_than_the_limit_are_refused(
         job_of_the_past(world, f"job-{number}", age=age, document=False)
     plan = planned(world)
     if refused:
-        with pytest.raises(RefusedError, match="3 deletions at 10 jobs"):
+        with pytest.raises(RefusedError, match=r"3 deletions \(retention 3\) at 10 jobs"):
             check_limit(limit, plan)
     else:
         check_limit(limit, plan)
@@ -237,7 +237,7 @@ def test_an_outage_never_reads_as_nothing_to_do(world: World, page: int) -> None
         job_of_the_past(world, f"job-{number}", document=False)
     jobs = ObservedJobs(world)
     jobs.fail("read", page, UnavailableError("Redis has gone"))
-    request = Selecting(policy=policy(world), namespace="n")
+    request = Selecting(policy=policy(world), namespace="n", shortest_life=DAY)
     with pytest.raises(UnavailableError):
         select(request, jobs=jobs, documents=documents(world), lines=StringIO())
 

@@ -197,9 +197,10 @@ def test_glimpse_and_peek_tell_the_stored_texts(under_test: RedisUnderTest) -> N
 
     whole_one, no_hash, expired = next(iter(under_test.store.glimpse()))
     assert whole_one == (
-        "whole", SCORE, "queued", AT.isoformat(), AT.isoformat(), "later", "deleting",
+        "whole", SCORE, True, "queued", AT.isoformat(), AT.isoformat(), "later", "deleting",
     )  # fmt: skip
-    assert (no_hash.job_id, no_hash.score, no_hash.is_expired) == ("no-hash", 5.5, True)
+    assert (no_hash.job_id, no_hash.score, no_hash.is_expired) == ("no-hash", 5.5, False)
+    assert no_hash.tells_nothing
     assert (expired.job_id, expired.is_expired) == ("expired", True)
 
     asked = ["unindexed", "expired", "nobody", "whole"]

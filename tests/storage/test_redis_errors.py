@@ -152,7 +152,12 @@ def test_too_many_clients_are_unavailable(own_valkey: ValkeyFactory) -> None:
             "may not",
         ),
         ("OOM", "command not allowed when used memory > 'maxmemory'.", UnavailableError, "memory"),
-        ("READONLY", "You can't write against a read only replica.", UnavailableError, "no writes"),
+        (
+            "READONLY",
+            "You can't write against a read only replica.",
+            UnavailableError,
+            "takes no writes: You can't write against a read only replica",
+        ),
         ("MISCONF", "Valkey is configured to save RDB snapshots", UnavailableError, "no writes"),
         ("NOREPLICAS", "Not enough good replicas to write.", UnavailableError, "no writes"),
         ("WRONGTYPE", "Operation against a key", UnavailableError, "wrong type"),

@@ -38,8 +38,10 @@ def backfill_index(
 
     Every record is found by a scan and put into the index at the time of its last change. Entries
     are only ever raised, so that nothing that others write meanwhile is lost. A run that was
-    stopped goes on where it was. Records without a readable time are reported, not guessed. The
-    documents that expired records have left are for cleanup: --prune leaves them where they are.
+    stopped goes on where it was. Records without a readable time are reported, not guessed.
+
+    --prune and --rebuild drop the entries of expired records and leave their documents, which
+    only cleanup --only orphans finds then, where the ids are UUIDs: to be rid of both, run cleanup.
     """
     session.require_writable(dry_run=check)
     if check and (prune or rebuild):
@@ -57,6 +59,6 @@ def backfill_index(
         prune=prune,
         restart=restart,
         pace=session.closing(pacing),
-        interrupted=session.interruption(),
+        interrupted=pacing.interrupted,
     )
     return mend_index(request, index=index, jobs=session.jobs)

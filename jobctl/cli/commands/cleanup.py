@@ -1,10 +1,9 @@
 """`jobctl cleanup`."""
 
-from jobctl.cli.cleaning import carry_out, make_plan
+from jobctl.cli.cleaning import check_options, clean, only_shows
 from jobctl.cli.context import Session
 from jobctl.cli.params import command
 from jobctl.cli.retention_options import Choosing, Doing
-from jobctl.render.textfile import TextFile
 from jobctl.services.cleanup import CleanupReport
 
 EXAMPLES = """jobctl cleanup --dry-run
@@ -26,8 +25,6 @@ def cleanup(session: Session, choosing: Choosing, doing: Doing) -> CleanupReport
     last change. Every job is judged again in the step that changes it; one that has changed
     meanwhile is left alone. Killed anywhere, the next run finishes what was begun.
     """
-    session.require_writable(dry_run=doing.dry_run)
-    report = carry_out(make_plan(choosing, session), choosing, doing, session)
-    if doing.textfile is not None:
-        report.when_read.append(TextFile(doing.textfile))
-    return report
+    session.require_writable(dry_run=only_shows(doing))
+    check_options(choosing, doing)
+    return clean(choosing, doing, session)

@@ -5,9 +5,18 @@ from collections.abc import Iterator
 from jobctl.domain.moments import format_rfc3339
 from jobctl.domain.retention import Sweep
 from jobctl.render.machine import write_json_lines, write_list_document
-from jobctl.render.output import Document, Streams, Style, envelope, note, write_error
+from jobctl.render.output import (
+    Document,
+    Streams,
+    Style,
+    envelope,
+    note,
+    write_error,
+    write_summary,
+)
 from jobctl.render.presenters.operation_list import operation_document, told, write_rows
 from jobctl.services.cleanup import CleanupReport
+from jobctl.services.left_alone import NONE, LeftAlone, Oddity
 from jobctl.services.operations import Operation, counted
 
 
@@ -21,7 +30,15 @@ def write(report: CleanupReport, style: Style, streams: Streams) -> None:
         raise
     if report.halted is not None:
         write_error(report.halted, streams.err, for_machines=style.for_machines)
-    note(_summary(report), style, streams)
+    write_summary(_summary(report), style, streams)
+    _note_oddities(report, style, streams)
+    if report.may_evict:
+        note(
+            f"the server may drop jobs by itself: its maxmemory-policy is {report.eviction_policy}"
+            ", and should be noeviction",
+            style,
+            streams,
+        )
     for bucket in report.versioned:
         note(f"bucket {bucket} keeps their data as versions", style, streams)
 
@@ -30,34 +47,63 @@ def _write_items(
     items: Iterator[Operation], report: CleanupReport, style: Style, streams: Streams
 ) -> None:
     if style.format == "json":
-        head = envelope(
-            "CleanupReport",
-            {
-                "dry_run": report.dry_run,
-                "namespace": report.plan.header.namespace,
-                "cutoff": report.plan.header.policy.cutoff,
-            },
-        )
+        head = envelope("CleanupReport", _head(report))
         documents = map(operation_document, items)
         write_list_document(streams.out, head, documents, lambda: {"summary": _counts(report)})
     elif style.format == "jsonl":
         write_json_lines(
             streams.out, (envelope("Operation", operation_document(one)) for one in items)
         )
+        # One line more, so that whoever reads them knows that this is all.
+        write_json_lines(
+            streams.out, [envelope("CleanupSummary", {**_head(report), **_counts(report)})]
+        )
     else:
         write_rows(items, report, style, streams)
+
+
+def _head(report: CleanupReport) -> Document:
+    header = report.plan.header
+    return {
+        "dry_run": report.dry_run,
+        "namespace": header.namespace,
+        "cutoff": header.policy.cutoff,
+    }
+
+
+_TOLD = {
+    Oddity.UNDATABLE: "whose last change nobody can tell",
+    Oddity.GONE_EARLY: "gone before it could expire (deleted or evicted by others, or of another "
+    "namespace)",
+    Oddity.MALFORMED: "no valid job id",
+}
+
+
+def _left(report: CleanupReport, oddity: Oddity) -> LeftAlone:
+    return report.plan.header.left_alone.get(oddity, NONE)
+
+
+def _note_oddities(report: CleanupReport, style: Style, streams: Streams) -> None:
+    for oddity, words in _TOLD.items():
+        left = _left(report, oddity)
+        if left.count:
+            others = ", …" if left.count > len(left.examples) else ""
+            named = ", ".join(map(repr, left.examples)) + others
+            note(f"left alone: {counted(left.count, 'job')}, {words}: {named}", style, streams)
 
 
 def _counts(report: CleanupReport) -> Document:
     return {
         "examined": report.plan.header.total,
-        "undatable": report.plan.header.undatable,
+        **{oddity.value: _left(report, oddity).count for oddity in Oddity},
+        "examples": {oddity.value: list(_left(report, oddity).examples) for oddity in Oddity},
         "due": {sweep.value: report.plan.counts[sweep] for sweep in Sweep},
         "done": dict(report.done),
         "unchanged": report.unchanged,
         "failed": report.failed,
         "left": report.not_tried,
         "objects_deleted": report.objects,
+        "eviction_policy": report.eviction_policy,
         "versioned_buckets": list(report.versioned),
         "seconds": round(report.seconds, 3),
     }
