@@ -14,6 +14,7 @@ from jobctl.domain.ownership import (
     result_owners,
 )
 from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
+from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.object_store import ObjectStore, UndeletedObject
 from jobctl.services.operations import counted
 from jobctl.services.parallel import in_parallel
@@ -24,6 +25,10 @@ Families = Callable[[str], Sequence[OwnedFamily]]
 # many jobs on, and up to so many objects for each of them, the listing is the shorter way.
 _FEW = 100
 _WORTH = 200
+
+
+Found = Mapping[str, Sequence[tuple[str, str]] | JobctlError]
+"""(bucket, key) of the documents of each job, or why they cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +110,18 @@ class Documents:
                 job_id=job.id,
             )
 
-    def remove(self, claims: Mapping[str, str | None]) -> Mapping[str, int | JobctlError]:
-        """How many documents of each id were deleted, or why some are left; *claims* as in
-        `find`."""
-        return self.delete_found(self.find(claims))
-
     def delete_found(
-        self, found: Mapping[str, Sequence[tuple[str, str]] | JobctlError]
+        self, found: Found, guard: DeletionGuard | None = None
     ) -> Mapping[str, int | JobctlError]:
-        """As `remove`, for what `find` has found."""
-        failures = self._delete(
-            [one for owned in found.values() if not isinstance(owned, JobctlError) for one in owned]
-        )
+        """How many documents of each id were deleted of those that `find` has found, or why some
+        are left. *guard* is asked before each request."""
+        owners = {
+            one: job_id
+            for job_id, owned in found.items()
+            if not isinstance(owned, JobctlError)
+            for one in owned
+        }
+        failures = self._delete(owners, guard)
         outcomes: dict[str, int | JobctlError] = {}
         for job_id, owned in found.items():
             if isinstance(owned, JobctlError):
@@ -127,18 +132,19 @@ class Documents:
         return outcomes
 
     def _delete(
-        self, keys: Sequence[tuple[str, str]]
+        self, owners: Mapping[tuple[str, str], str], guard: DeletionGuard | None
     ) -> Mapping[tuple[str, str], UndeletedObject | JobctlError]:
-        """Those of *keys*, each with its bucket, that are still there, and why."""
+        """Those of the keys, each with its bucket, that are still there, and why."""
         failures: dict[tuple[str, str], UndeletedObject | JobctlError] = {}
-        for bucket in dict.fromkeys(bucket for bucket, _ in keys):
-            own = [key for where, key in keys if where == bucket]
+        for bucket in dict.fromkeys(bucket for bucket, _ in owners):
+            own = {key: job_id for (where, key), job_id in owners.items() if where == bucket}
+            against = _Against(own, guard)
             try:
-                failed = self.objects.delete(bucket, own).failed
+                failed = self.objects.delete(bucket, own, objections=against).failed
             except JobctlError as error:
                 failures |= {(bucket, key): error for key in own}
             else:
-                failures |= {(bucket, one.key): one for one in failed}
+                failures |= {(bucket, one.key): against.why.get(one.key, one) for one in failed}
         return failures
 
     def _left(
@@ -149,7 +155,7 @@ class Documents:
     ) -> JobctlError:
         (bucket, key), why = left[0]
         if isinstance(why, JobctlError):
-            return why
+            return _partly(job_id, total - len(left), total, why)
         return PartlyDoneError(
             f"job {job_id}: {len(left)} of {counted(total, 'object')} could not be deleted, the "
             f"first is {self.objects.locate(bucket, key)} ({why.code})",
@@ -177,3 +183,36 @@ class Documents:
     def notes_on_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
         kept = self.keeping_versions(buckets)
         return tuple(f"bucket {bucket} keeps their data as versions" for bucket in kept)
+
+
+class _Against:
+    """What *guard* has against deleting keys, whose owners are *owners*; `why` collects it."""
+
+    def __init__(self, owners: Mapping[str, str], guard: DeletionGuard | None) -> None:
+        self._owners = owners
+        self._guard = guard
+        self.why: dict[str, JobctlError] = {}
+
+    def __call__(self, keys: Sequence[str]) -> Mapping[str, UndeletedObject]:
+        if self._guard is None:
+            return {}
+        found = self._guard.objections([*dict.fromkeys(self._owners[key] for key in keys)])
+        against = {key: found[self._owners[key]] for key in keys if self._owners[key] in found}
+        self.why |= against
+        return {
+            key: UndeletedObject(key=key, code=error.code, message=error.message)
+            for key, error in against.items()
+        }
+
+
+def _partly(job_id: str, gone: int, total: int, why: JobctlError) -> JobctlError:
+    """*why* itself where nothing was deleted."""
+    if not gone:
+        return why
+    message = why.message.removeprefix(f"job {job_id}: ").removesuffix("; nothing was changed")
+    return PartlyDoneError(
+        f"job {job_id}: {gone:,} of {counted(total, 'object')} were deleted, then it was stopped: "
+        f"{message}",
+        hint=why.hint,
+        job_id=job_id,
+    )

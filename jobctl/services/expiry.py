@@ -14,9 +14,10 @@ from jobctl.domain.retention import DELETING, Sweep
 from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
 from jobctl.services.bulk import Plan, QueuedEntries
 from jobctl.services.delete import deletion_intent
+from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.documents import Documents
 from jobctl.services.operations import Operation, counted, failed_operation, operation_on
-from jobctl.services.parallel import CONCERNS_ALL
+from jobctl.services.parallel import CONCERNS_ALL, ENDS_WORK
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
 from jobctl.services.sweeps import SweepContext, Sweeping
 
@@ -110,7 +111,7 @@ class Expiry(Sweeping):
         for job_id, answer in removed.items():
             if isinstance(answer, JobctlError):
                 outcomes[job_id] = _begun(by_id[job_id], answer)
-                if isinstance(answer, CONCERNS_ALL):
+                if isinstance(answer, ENDS_WORK):
                     self.unreachable = answer
             else:
                 deleted[job_id] = answer
@@ -120,23 +121,34 @@ class Expiry(Sweeping):
         self, plans: Mapping[str, Plan]
     ) -> tuple[Mapping[str, Operation], Mapping[str, int | JobctlError]]:
         self.context.lease.renew()
-        revived = self._revived(plans)
+        guard = DeletionGuard(lambda ids: self._revived(ids, plans), self.context.lease)
+        revived = guard.objections([*plans])
+        if guard.failure is not None:
+            raise guard.failure
         left = {job_id: self._found[job_id] for job_id in plans if job_id not in revived}
-        return revived, self._documents.delete_found(left)
+        removed = self._documents.delete_found(left, guard)
+        self.unreachable = guard.failure
+        refused = {
+            job_id: failed_operation(
+                job_id, self.action, error, status=plans[job_id].job.shown_status
+            )
+            for job_id, error in (*revived.items(), *removed.items())
+            if isinstance(error, ConflictError)
+        }
+        return refused, {one: answer for one, answer in removed.items() if one not in refused}
 
-    def _revived(self, plans: Mapping[str, Plan]) -> Mapping[str, Operation]:
+    def _revived(
+        self, ids: Sequence[str], plans: Mapping[str, Plan]
+    ) -> Mapping[str, ConflictError]:
         """Those that somebody has changed since they were marked: nothing of theirs is deleted."""
-        found: dict[str, Operation] = {}
-        for one in self._jobs.peek([*plans]):
+        found: dict[str, ConflictError] = {}
+        for one in self._jobs.peek(ids):
             job = plans[one.job_id].job
             if (one.status, one.updated_at) != (job.raw_status, job.stamp):
-                error = ConflictError(
+                found[job.id] = ConflictError(
                     f"job {job.id} has changed since its deletion was begun: nothing was deleted",
                     hint="the next run lets it go",
                     job_id=job.id,
-                )
-                found[job.id] = failed_operation(
-                    job.id, self.action, error, status=job.shown_status
                 )
         return found
 

@@ -1,6 +1,6 @@
 """What the services need of the documents' store, as a Protocol; see `jobctl.storage`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -31,6 +31,14 @@ class Deletion:
     failed: tuple[UndeletedObject, ...] = ()
 
 
+Objections = Callable[[Sequence[str]], Mapping[str, UndeletedObject]]
+"""What speaks against the deletion of some of these keys at this moment."""
+
+
+def no_objections(keys: Sequence[str]) -> Mapping[str, UndeletedObject]:  # noqa: ARG001 - as above
+    return {}
+
+
 class ObjectStore(Protocol):
     """Documents. Failures are JobctlErrors that name the bucket and the remedy."""
 
@@ -54,8 +62,14 @@ class ObjectStore(Protocol):
     def walk(self, bucket: str) -> Iterator[StoredObject]:
         """Every object of the bucket, in any order, streamed."""
 
-    def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
-        """Delete exactly *keys*; a missing key counts as deleted, every answer is checked."""
+    def delete(
+        self, bucket: str, keys: Iterable[str], *, objections: Objections = no_objections
+    ) -> Deletion:
+        """Delete exactly *keys*; a missing key counts as deleted, every answer is checked.
+
+        *objections* are asked for right before each request is sent, also before one that is
+        sent again, and from several threads; what they name is left alone and counts as failed.
+        """
 
     def check_bucket(self, bucket: str) -> None:
         """Raise unless the bucket exists and may be listed."""

@@ -16,7 +16,8 @@ from jobctl.domain.identifiers import is_uuid
 from jobctl.domain.moments import format_duration
 from jobctl.domain.ownership import document_owners, is_own_document, result_owners
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
-from jobctl.errors import JobctlError, PartlyDoneError
+from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
+from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.documents import Documents
 from jobctl.services.object_store import StoredObject
 from jobctl.services.operations import Operation, counted, failed_operation, without_job
@@ -107,6 +108,7 @@ class Orphans:
 
     def delete(self, orphans: Sequence[Due]) -> Iterator[Operation]:
         """An operation for each; behind a record of the intent, a job id one."""
+        guard = DeletionGuard(self._owned_again, self._context.lease)
         self._context.lease.renew()
         free = [one for one in orphans if one.key not in self._claimed]
         unknown = _unknown(self._jobs, [*dict.fromkeys(one.job_id for one in free)])
@@ -115,10 +117,20 @@ class Orphans:
         for one in free:
             if one.job_id in intents and intents[one.job_id] is None:
                 found.setdefault(one.job_id, []).append((one.bucket, one.key))
-        removed = self._documents.delete_found(found)
+        removed = self._documents.delete_found(found, guard)
         done = self._record_done(removed)
         for one in orphans:
             yield self._outcome(one, intents.get(one.job_id), done.get(one.job_id))
+        if guard.failure is not None:
+            raise guard.failure
+
+    def _owned_again(self, ids: Sequence[str]) -> Mapping[str, JobctlError]:
+        unknown = _unknown(self._jobs, ids)
+        return {
+            one: ConflictError(f"there is a job {one} now: its documents stay", job_id=one)
+            for one in ids
+            if one not in unknown
+        }
 
     @cached_property
     def _claimed(self) -> frozenset[str]:

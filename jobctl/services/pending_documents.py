@@ -20,9 +20,10 @@ from jobctl.errors import (
 )
 from jobctl.services.authors import Author
 from jobctl.services.bulk import Plan
+from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.documents import Documents
 from jobctl.services.operations import Operation, counted
-from jobctl.services.parallel import CONCERNS_ALL
+from jobctl.services.parallel import ENDS_WORK
 from jobctl.services.ports import Applied, JobStore, Mutation
 
 
@@ -81,18 +82,32 @@ class PendingDocuments:
         outcomes: dict[str, Operation] = {}
         finished: dict[str, Mutation] = {}
         claims = {job_id: job.s3_key for job_id, job in ended.items()}
-        for job_id, answer in self._documents.remove(claims).items():
+        guard = DeletionGuard(lambda ids: self._moved_on(ids, plans), self._ending.author.lease)
+        found = self._documents.find(claims)
+        for job_id, answer in self._documents.delete_found(found, guard).items():
             plan = plans[job_id]
-            if isinstance(answer, JobctlError):
+            if isinstance(answer, ConflictError):
+                outcomes[job_id] = replace(plan.operation, error=answer)
+            elif isinstance(answer, JobctlError):
                 outcomes[job_id] = self._unfinished(plan, answer)
-                if isinstance(answer, CONCERNS_ALL):
+                if isinstance(answer, ENDS_WORK):
                     self.unreachable = answer
             else:
                 outcomes[job_id] = self._told(plan, answer)
                 finished[job_id] = self._finished(ended[job_id], now, answer)
+        self.unreachable = self.unreachable or guard.failure
         for job_id, applied in zip(finished, self._apply([*finished.values()]), strict=True):
             outcomes[job_id] = self._settled(plans[job_id], outcomes[job_id], applied, now)
         return outcomes
+
+    def _moved_on(
+        self, ids: Sequence[str], plans: Mapping[str, Plan]
+    ) -> Mapping[str, ConflictError]:
+        return {
+            one.job_id: self._revived(plans[one.job_id].job)
+            for one in self._jobs.peek(ids)
+            if parse_status(one.status) is not self._ending.status
+        }
 
     def _apply(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
         try:

@@ -176,6 +176,10 @@ class Lease(Protocol):
     def renew(self) -> None:
         """LockedError where it has run out: nothing more may be done then."""
 
+    def hold(self) -> None:
+        """As `renew`, but it asks only where the last time is some seconds ago; from any thread.
+        Whoever was paused for longer than that is told at once."""
+
 
 class JobStore(Protocol):
     """Jobs with their index, deadlines, queues and audit trail."""

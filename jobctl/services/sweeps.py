@@ -12,7 +12,7 @@ from jobctl.services.archive import Archive
 from jobctl.services.authors import Author
 from jobctl.services.bulk import Plan, Verb
 from jobctl.services.operations import Operation, operation_on, without_job
-from jobctl.services.ports import Applied, JobRecord, JobStore, Lease, Mutation, QueueEntry
+from jobctl.services.ports import JobRecord, JobStore, Lease, Mutation, QueueEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,18 +89,11 @@ def record_all(
         )
         for job_id in ids
     ]
-    return {
-        job_id: answer if isinstance(answer, JobctlError) else None
-        for job_id, answer in apply_fenced(records, jobs=jobs).items()
-    }
-
-
-def apply_fenced(
-    mutations: Sequence[Mutation], *, jobs: JobStore
-) -> Mapping[str, Applied | JobctlError]:
-    """The outcomes by job id; LockedError where the lease is lost."""
-    answers = jobs.apply_all(mutations) if mutations else ()
+    answers = jobs.apply_all(records) if records else ()
     for answer in answers:
         if isinstance(answer, LockedError):
             raise answer
-    return {one.job_id: answer for one, answer in zip(mutations, answers, strict=True)}
+    return {
+        one.job_id: answer if isinstance(answer, JobctlError) else None
+        for one, answer in zip(records, answers, strict=True)
+    }

@@ -158,6 +158,8 @@ class _LostLease:
             _lose(self._world, "taken over")
         self._lease.renew()
 
+    hold = renew
+
 
 def test_a_run_that_loses_its_lease_behind_the_marks_deletes_no_document(world: World) -> None:
     ids = _jobs(world, 3)
@@ -228,6 +230,8 @@ class _SlowLease:
 
     def renew(self) -> None:
         self._clock["now"] += 7.0
+
+    hold = renew
 
 
 def test_a_rate_is_kept_though_renewing_the_lease_takes_time(
