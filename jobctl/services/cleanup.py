@@ -151,6 +151,7 @@ class _Run:
 
     def operations(self) -> Iterator[Operation]:
         context = self._request.context
+        self._check_buckets()
         expiry = Expiry(context, self._jobs, self._documents)
         verbs: dict[Sweep, Verb] = {
             Sweep.APPROVALS: ApprovalTimeout(context, self._jobs, self._documents),
@@ -176,9 +177,19 @@ class _Run:
         for several in self._chunks(Sweep.ORPHANS, self._batch or _ENTRIES):
             yield from self._counted(orphans.delete(several))
         if self.report.objects:
-            buckets = self._documents.buckets
-            asked = (buckets.documents, *([buckets.results] if context.results else ()))
-            self.report.versioned = self._documents.keeping_versions(asked)
+            self.report.versioned = self._documents.keeping_versions(self._buckets)
+
+    @property
+    def _buckets(self) -> Sequence[str]:
+        buckets = self._documents.buckets
+        return (buckets.documents, *([buckets.results] if self._request.context.results else ()))
+
+    def _check_buckets(self) -> None:
+        """Before anything is changed: an approval is failed before its documents are looked for."""
+        counts = self._request.plan.counts
+        if any(counts[sweep] for sweep in Sweep if sweep is not Sweep.STUCK):
+            for bucket in self._buckets:
+                self._documents.objects.check_bucket(bucket)
 
     @property
     def _batch(self) -> int | None:

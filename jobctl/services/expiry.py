@@ -11,13 +11,13 @@ from typing import ClassVar
 
 from jobctl.domain.job import Job
 from jobctl.domain.retention import DELETING, Sweep
-from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
+from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
 from jobctl.services.bulk import Plan, QueuedEntries
 from jobctl.services.delete import deletion_intent
 from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.documents import Documents
 from jobctl.services.operations import Operation, counted, failed_operation, operation_on
-from jobctl.services.parallel import CONCERNS_ALL, ENDS_WORK
+from jobctl.services.parallel import ENDS_WORK
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
 from jobctl.services.sweeps import SweepContext, Sweeping
 
@@ -67,16 +67,20 @@ class Expiry(Sweeping):
             unfinished=unfinished,
         )
 
-    def prepare(self, plans: Sequence[Plan]) -> None:
-        """Find the documents before anything is marked: a bucket that does not answer changes
-        nothing."""
+    def prepare(self, plans: Sequence[Plan]) -> Mapping[str, JobctlError | None]:
+        """Find the documents before anything is marked: a bucket that is missing or does not
+        answer changes nothing."""
         jobs = [plan.job for plan in plans if plan.operation.status == _DELETED]
         if self.context.archive is not None:
             self.context.archive.keep(jobs)
         self._found = self._find({job.id: job.s3_key for job in jobs})
-        for answer in self._found.values():
-            if isinstance(answer, CONCERNS_ALL):
+        refused: dict[str, JobctlError | None] = {}
+        for job_id, answer in self._found.items():
+            if isinstance(answer, (*ENDS_WORK, NotFoundError)):
                 raise answer
+            if isinstance(answer, JobctlError):
+                refused[job_id] = _not_found(job_id, answer)
+        return refused
 
     def look_for(self, claims: Mapping[str, str | None]) -> None:
         """Many batches follow: their documents are looked for together, when the first one asks."""
@@ -194,7 +198,9 @@ class Expiry(Sweeping):
 
     def _intent(self, job: Job, now: datetime, why: str) -> Mutation:
         return replace(
-            deletion_intent(self.context, job, now), summary=f"retention: {why}", ttl=_LONG_ENOUGH
+            deletion_intent(self.context, job, now),
+            summary=f"retention: {why}",
+            least_ttl=_LONG_ENOUGH,
         )
 
     def _let_go(self, job: Job, now: datetime) -> Plan:
@@ -217,6 +223,14 @@ def _is_revived(job: Job) -> bool:
     """Some workers write the status and no time of change."""
     moved = job.cleanup_stamp is not None and job.cleanup_stamp != (job.stamp or "")
     return moved or not job.is_terminal
+
+
+def _not_found(job_id: str, error: JobctlError) -> PartlyDoneError:
+    return PartlyDoneError(
+        f"job {job_id}: its documents cannot be told, so it stays: {error.message}",
+        hint=error.hint,
+        job_id=job_id,
+    )
 
 
 def _begun(plan: Plan, error: JobctlError) -> Operation:

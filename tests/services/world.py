@@ -29,12 +29,13 @@ BODY = b"%PDF-1.7 a document"
 
 
 class UnreliableObjects(DirectoryObjectStore):
-    """`broken` names the methods that fail; `stuck` the keys that cannot be deleted. What is
-    `before` a method happens once, also what is before the deletion of a key."""
+    """`broken` names the methods that fail, `failing` says how; `stuck` the keys that
+    cannot be deleted. What is `before` a method happens once, also what is before the deletion of a key."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.broken: set[str] = set()
+        self.failing: dict[str, JobctlError] = {}
         self.stuck: set[str] = set()
         self.before: dict[str, Callable[[], object]] = {}
 
@@ -42,6 +43,8 @@ class UnreliableObjects(DirectoryObjectStore):
         happens = self.before.pop(method, None)
         if happens is not None:
             happens()
+        if method in self.failing:
+            raise self.failing[method]
         if method in self.broken:
             raise UnavailableError(f"documents cannot be reached ({method})")
 
@@ -54,6 +57,10 @@ class UnreliableObjects(DirectoryObjectStore):
     def head(self, bucket: str, key: str) -> StoredObject | None:
         self._meet("head")
         return super().head(bucket, key)
+
+    def check_bucket(self, bucket: str) -> None:
+        self._meet("check_bucket")
+        super().check_bucket(bucket)
 
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         self._meet("list")
