@@ -1,6 +1,7 @@
 """From the options of `cleanup` to a plan, and from the plan to a report."""
 
 import sys
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import islice
@@ -77,6 +78,7 @@ def carry_out(
             "nobody has chosen this store: no redis_url is set",
             hint="set redis_url, or say --context local",
         )
+    asked = time.monotonic()
     if len(plan) and not doing.yes:
         _show(plan, session)
         confirm(f"Clean up {counted(len(plan), 'job')}")
@@ -85,6 +87,7 @@ def carry_out(
             plan=plan,
             pace=Pace(
                 rate=doing.rate,
+                started=session.started + time.monotonic() - asked,
                 time_budget=doing.time_budget,
                 interrupted=session.interruption(),
             ),
@@ -161,13 +164,11 @@ def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Sessi
         new_op_id=session.new_op_id,
         lease=session.cleanup_lease,
         results=choosing.results,
-        archive=_archive(plan, choosing, doing, session),
+        archive=_archive(plan, doing, session),
     )
 
 
-def _archive(
-    plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session
-) -> Archive | None:
+def _archive(plan: CleanupPlan, doing: Doing, session: Session) -> Archive | None:
     if doing.archive is None:
         if doing.archive_documents:
             raise InvalidUsageError("--archive-documents needs --archive")
@@ -183,7 +184,6 @@ def _archive(
         run=f"{cutoff:%Y%m%dT%H%M%SZ}-{session.new_op_id()}",
         at=cutoff,
         with_documents=doing.archive_documents,
-        results=choosing.results,
     )
 
 

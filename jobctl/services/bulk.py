@@ -68,7 +68,7 @@ class Verb(ABC):
     """What a bulk command does to one job."""
 
     action: ClassVar[str]
-    batch: ClassVar[int] = 100
+    batch: int = 100
     """How many jobs are read, planned and changed together."""
     verifies: bool = False
     """Whether `verify` has anything to ask."""

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 
@@ -26,6 +26,7 @@ from jobctl.services.throttle import Throttle
 # So many ids are held in memory at a time, and so many entries of expired records pruned together.
 _CHUNK = 10_000
 _ENTRIES = 1_000
+_SOON = 60.0  # seconds
 
 
 def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
@@ -42,9 +43,10 @@ def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """`rate` is jobs a second; the time budget counts from the start of the run."""
+    """`rate` is jobs a second; the time budget counts from `started`, by the monotonic clock."""
 
     rate: float | None = None
+    started: float = field(default_factory=time.monotonic)
     time_budget: timedelta | None = None
     interrupted: Callable[[], ExitCode | None] = lambda: None
 
@@ -131,6 +133,7 @@ def clean_up(request: CleanUp, *, jobs: JobStore, documents: Documents) -> Clean
         dry_run=False,
         interrupted=request.pace.interrupted,
     )
+    report.started = request.pace.started
     run.report = report
     return report
 
@@ -140,6 +143,7 @@ class _Run:
 
     def __init__(self, request: CleanUp, jobs: JobStore, documents: Documents) -> None:
         self._request = request
+        self._context = replace(request.context, stopped=lambda: self._stopped() is not None)
         self._jobs = jobs
         self._documents = documents
         self._passed = 0
@@ -150,7 +154,7 @@ class _Run:
         )
 
     def operations(self) -> Iterator[Operation]:
-        context = self._request.context
+        context = self._context
         self._check_buckets()
         expiry = Expiry(context, self._jobs, self._documents)
         verbs: dict[Sweep, Verb] = {
@@ -161,10 +165,10 @@ class _Run:
         for sweep, verb in verbs.items():
             for several in self._chunks(sweep, _CHUNK):
                 if sweep is Sweep.RETENTION:
-                    expiry.look_for({due.job_id: due.key or None for due in several})
+                    expiry.look_for({due.job_id: due.key or None for due in self._soon(several)})
                 bulk = Bulk(
                     ids=[due.job_id for due in several],
-                    batch=self._batch,
+                    batch=min(self._batch or verb.batch, verb.batch),
                     interrupted=self._stopped,
                     checkpoint=lambda: self._throttle.wait(self._passed),
                 )
@@ -182,7 +186,7 @@ class _Run:
     @property
     def _buckets(self) -> Sequence[str]:
         buckets = self._documents.buckets
-        return (buckets.documents, *([buckets.results] if self._request.context.results else ()))
+        return (buckets.documents, *([buckets.results] if self._context.results else ()))
 
     def _check_buckets(self) -> None:
         """Before anything is changed: an approval is failed before its documents are looked for."""
@@ -196,6 +200,11 @@ class _Run:
         """What is done at once is not more than the rate has for a second."""
         rate = self._request.pace.rate
         return max(1, int(rate)) if rate else None
+
+    def _soon(self, several: Sequence[Due]) -> Sequence[Due]:
+        """Those whose turn comes within a minute."""
+        rate = self._request.pace.rate
+        return several[: max(1, int(rate * _SOON))] if rate else several
 
     def _counted(self, operations: Iterator[Operation]) -> Iterator[Operation]:
         for operation in operations:

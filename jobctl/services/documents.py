@@ -1,6 +1,6 @@
 """A job's objects: finding exactly its own, and deleting them with every key accounted for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -8,27 +8,16 @@ from jobctl.domain.job import Job
 from jobctl.domain.ownership import (
     OwnedFamily,
     document_families,
-    document_owners,
     is_own_document,
     result_families,
-    result_owners,
 )
 from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
 from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.object_store import ObjectStore, UndeletedObject
 from jobctl.services.operations import counted
-from jobctl.services.parallel import in_parallel
 
-Owners = Callable[[str], Sequence[str]]
-Families = Callable[[str], Sequence[OwnedFamily]]
-# To ask for one job takes some four requests, to list a bucket one for a thousand objects: from so
-# many jobs on, and up to so many objects for each of them, the listing is the shorter way.
-_FEW = 100
-_WORTH = 200
-
-
-Found = Mapping[str, Sequence[tuple[str, str]] | JobctlError]
-"""(bucket, key) of the documents of each job, or why they cannot be told."""
+Owned = Sequence[tuple[str, str]]
+"""(bucket, key) of each document of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,45 +46,6 @@ class Documents:
                     if family.owns(found.key, s3_key=job.s3_key):
                         yield bucket, found.key
 
-    def find(
-        self, claims: Mapping[str, str | None], *, results: bool = False
-    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
-        """(bucket, key) of all that belongs to each id of *claims*, whose values are the keys
-        that their records name; or why that cannot be told.
-
-        Many jobs are looked for in one listing of the bucket, unless that turns out too long.
-        """
-        if len(claims) > _FEW:
-            found = self._find_in_listing(claims, results=results)
-            if found is not None:
-                return found
-        jobs = [Job(id=job_id, s3_key=key) for job_id, key in claims.items()]
-        answers = in_parallel(lambda job: [*self.owned(job, results=results)], jobs)
-        return dict(zip(claims, answers, strict=True))
-
-    def _find_in_listing(
-        self, claims: Mapping[str, str | None], *, results: bool
-    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError] | None:
-        found: dict[str, list[tuple[str, str]]] = {job_id: [] for job_id in claims}
-        places: list[tuple[str, Owners, Families]] = [
-            (self.buckets.documents, document_owners, document_families)
-        ]
-        if results:
-            places.append((self.buckets.results, result_owners, result_families))
-        seen = 0
-        for bucket, owners, families in places:
-            for one in self.objects.walk(bucket):
-                seen += 1
-                if seen > len(claims) * _WORTH:
-                    return None
-                for job_id in owners(one.key):
-                    if job_id in found and any(
-                        family.owns(one.key, s3_key=claims[job_id]) for family in families(job_id)
-                    ):
-                        found[job_id].append((bucket, one.key))
-                        break
-        return found
-
     def require(self, job: Job) -> None:
         """Raise unless the document is where the record says."""
         if job.s3_key is None:
@@ -111,10 +61,10 @@ class Documents:
             )
 
     def delete_found(
-        self, found: Found, guard: DeletionGuard | None = None
+        self, found: Mapping[str, Owned | JobctlError], guard: DeletionGuard | None = None
     ) -> Mapping[str, int | JobctlError]:
-        """How many documents of each id were deleted of those that `find` has found, or why some
-        are left. *guard* is asked before each request."""
+        """How many documents of each id were deleted of those
+        that were found, or why some are left. *guard* is asked before each request."""
         owners = {
             one: job_id
             for job_id, owned in found.items()

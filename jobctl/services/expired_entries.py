@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import ClassVar
 
+from jobctl.domain.retention import Sweep
 from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
 from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.documents import Documents
@@ -22,17 +23,17 @@ class ExpiredEntries:
         self._context = context
         self._jobs = jobs
         self._documents = documents
+        self._search = context.search(documents)
 
     def prune(self, ids: Sequence[str]) -> Iterator[Operation]:
         guard = DeletionGuard(self._returned, self._context.lease)
         self._context.lease.renew()
         absent = [one.job_id for one in self._jobs.peek(ids) if one.is_expired and one.score > -inf]
-        found = self._documents.find(dict.fromkeys(absent), results=self._context.results)
-        with_objects = [
-            job_id
-            for job_id, owned in found.items()
-            if not isinstance(owned, JobctlError) and owned
-        ]
+        found = self._search.find(dict.fromkeys(absent))
+        owning = {one: owned for one, owned in found.items() if isinstance(owned, Sequence)}
+        unkept = self._context.keep({one: it for one, it in owning.items() if it}, Sweep.INDEX)
+        left = {one for one, owned in (*found.items(), *unkept.items()) if owned is None}
+        with_objects = [one for one, owned in owning.items() if owned and one not in unkept]
         intents = record_all(
             self._context,
             with_objects,
@@ -40,13 +41,20 @@ class ExpiredEntries:
             "documents of an expired record",
             jobs=self._jobs,
         )
-        refused = {job_id: error for job_id, error in intents.items() if error is not None}
+        refused = {job_id: error for job_id, error in (*intents.items(), *unkept.items()) if error}
         removed = self._documents.delete_found(
-            {job_id: owned for job_id, owned in found.items() if job_id not in refused}, guard
+            {
+                job_id: owned
+                for job_id, owned in found.items()
+                if job_id not in refused and job_id not in left and owned is not None
+            },
+            guard,
         )
         counts = {job_id: one for job_id, one in removed.items() if isinstance(one, int)}
         outcomes = {**removed, **self._remove_entries(counts), **refused}
         for job_id in ids:
+            if job_id in left:
+                continue
             if job_id not in found:
                 yield without_job(job_id, self.action, "there is no such entry any more")
             else:

@@ -15,7 +15,7 @@ from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneE
 from jobctl.services.bulk import Plan, QueuedEntries
 from jobctl.services.delete import deletion_intent
 from jobctl.services.deletion_guard import DeletionGuard
-from jobctl.services.documents import Documents
+from jobctl.services.documents import Documents, Owned
 from jobctl.services.operations import Operation, counted, failed_operation, operation_on
 from jobctl.services.parallel import ENDS_WORK
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
@@ -24,20 +24,23 @@ from jobctl.services.sweeps import SweepContext, Sweeping
 _DELETED = "deleted"
 # A record that expires between its intent and its deletion would leave no record of the latter.
 _LONG_ENOUGH = timedelta(days=7)
+# Copying takes its time: what was copied is soon deleted, and of what is not little was copied.
+_ARCHIVED_TOGETHER = 100
 
 
 class Expiry(Sweeping):
     action: ClassVar = "delete"
-    batch: ClassVar = 1_000
+    batch = 1_000
 
     def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
         super().__init__(context)
         self._jobs = jobs
         self._documents = documents
         self._now = context.policy.cutoff
-        self._found: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
-        self._claims: Mapping[str, str | None] = {}
-        self._ahead: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
+        self._search = context.search(documents)
+        self._found: Mapping[str, Owned] = {}
+        if context.archive is not None and context.archive.with_documents:
+            self.batch = _ARCHIVED_TOGETHER
 
     def plan(
         self,
@@ -71,35 +74,23 @@ class Expiry(Sweeping):
         """Find the documents before anything is marked: a bucket that is missing or does not
         answer changes nothing."""
         jobs = [plan.job for plan in plans if plan.operation.status == _DELETED]
-        if self.context.archive is not None:
-            self.context.archive.keep(jobs)
-        self._found = self._find({job.id: job.s3_key for job in jobs})
         refused: dict[str, JobctlError | None] = {}
-        for job_id, answer in self._found.items():
+        found: dict[str, Owned] = {}
+        for job_id, answer in self._search.find({job.id: job.s3_key for job in jobs}).items():
             if isinstance(answer, (*ENDS_WORK, NotFoundError)):
                 raise answer
             if isinstance(answer, JobctlError):
-                refused[job_id] = _not_found(job_id, answer)
-        return refused
+                refused[job_id] = _untold(job_id, answer)
+            elif answer is None:
+                refused[job_id] = None
+            else:
+                found[job_id] = answer
+        self._found = found
+        return refused | dict(self.context.keep(found, Sweep.RETENTION))
 
     def look_for(self, claims: Mapping[str, str | None]) -> None:
-        """Many batches follow: their documents are looked for together, when the first one asks."""
-        self._claims, self._ahead = claims, {}
-
-    def _find(
-        self, claims: Mapping[str, str | None]
-    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
-        if self._claims and not self._ahead:
-            self._ahead = self._documents.find(self._claims, results=self.context.results)
-        known = {
-            job_id: self._ahead[job_id]
-            for job_id, key in claims.items()
-            if job_id in self._ahead and self._claims[job_id] == key
-        }
-        rest = {job_id: key for job_id, key in claims.items() if job_id not in known}
-        if not rest:
-            return known
-        return {**known, **self._documents.find(rest, results=self.context.results)}
+        """Several batches follow soon: their documents are looked for together."""
+        self._search.expect(claims)
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         by_id = {plan.job.id: plan for plan in plans if plan.operation.status == _DELETED}
@@ -225,7 +216,7 @@ def _is_revived(job: Job) -> bool:
     return moved or not job.is_terminal
 
 
-def _not_found(job_id: str, error: JobctlError) -> PartlyDoneError:
+def _untold(job_id: str, error: JobctlError) -> PartlyDoneError:
     return PartlyDoneError(
         f"job {job_id}: its documents cannot be told, so it stays: {error.message}",
         hint=error.hint,

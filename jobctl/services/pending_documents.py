@@ -4,7 +4,7 @@ The decision comes first and marks the job: killed anywhere, or while the object
 answer, whoever comes next finishes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,7 +21,8 @@ from jobctl.errors import (
 from jobctl.services.authors import Author
 from jobctl.services.bulk import Plan
 from jobctl.services.deletion_guard import DeletionGuard
-from jobctl.services.documents import Documents
+from jobctl.services.document_search import DocumentSearch
+from jobctl.services.documents import Documents, Owned
 from jobctl.services.operations import Operation, counted
 from jobctl.services.parallel import ENDS_WORK
 from jobctl.services.ports import Applied, JobStore, Mutation
@@ -44,12 +45,25 @@ def denial(author: Author) -> Ending:
 
 
 class PendingDocuments:
-    """`unreachable` is why it makes no sense to go on with further jobs."""
+    """`unreachable` is why it makes no sense to go on with further jobs. *keep* comes before the
+    documents go; those that it answers with are left."""
 
-    def __init__(self, ending: Ending, jobs: JobStore, documents: Documents) -> None:
+    def __init__(
+        self,
+        ending: Ending,
+        jobs: JobStore,
+        documents: Documents,
+        *,
+        keep: Callable[[Mapping[str, Owned]], Mapping[str, JobctlError | None]] = lambda _: {},
+    ) -> None:
         self._ending = ending
         self._jobs = jobs
         self._documents = documents
+        self._keep = keep
+        lease = ending.author.lease
+        self._search = DocumentSearch(
+            documents=documents, hold=lease.hold if lease else lambda: None
+        )
         self.unreachable: JobctlError | None = None
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
@@ -83,8 +97,7 @@ class PendingDocuments:
         finished: dict[str, Mutation] = {}
         claims = {job_id: job.s3_key for job_id, job in ended.items()}
         guard = DeletionGuard(lambda ids: self._moved_on(ids, plans), self._ending.author.lease)
-        found = self._documents.find(claims)
-        for job_id, answer in self._documents.delete_found(found, guard).items():
+        for job_id, answer in self._removed(claims, guard).items():
             plan = plans[job_id]
             if isinstance(answer, ConflictError):
                 outcomes[job_id] = replace(plan.operation, error=answer)
@@ -99,6 +112,17 @@ class PendingDocuments:
         for job_id, applied in zip(finished, self._apply([*finished.values()]), strict=True):
             outcomes[job_id] = self._settled(plans[job_id], outcomes[job_id], applied, now)
         return outcomes
+
+    def _removed(
+        self, claims: Mapping[str, str | None], guard: DeletionGuard
+    ) -> Mapping[str, int | JobctlError]:
+        found = {one: it for one, it in self._search.find(claims).items() if it is not None}
+        owned = {one: it for one, it in found.items() if it and not isinstance(it, JobctlError)}
+        try:
+            unkept = {one: error for one, error in self._keep(owned).items() if error}
+        except JobctlError as error:
+            unkept = dict.fromkeys(owned, error)
+        return self._documents.delete_found(found | unkept, guard)
 
     def _moved_on(
         self, ids: Sequence[str], plans: Mapping[str, Plan]

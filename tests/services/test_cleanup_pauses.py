@@ -10,6 +10,7 @@ import pytest
 from jobctl.domain.retention import Sweep
 from jobctl.errors import LockedError
 from jobctl.services import deletion_guard
+from jobctl.services.cleanup import Pace
 from tests.services.cleaning import DAY, actions_on, job_of_the_past, lease_of, revive, swept
 from tests.services.deciding import awaiting, server_time
 from tests.services.world import DOCUMENTS, World
@@ -135,3 +136,11 @@ def test_a_lease_is_asked_for_again_before_it_is_old(world: World) -> None:
     for _ in range(2):
         with pytest.raises(LockedError):
             lease.hold()
+
+
+def test_the_time_for_the_selection_counts(world: World) -> None:
+    _outlived(world)
+    pace = Pace(started=time.monotonic() - 20, time_budget=timedelta(seconds=10))
+    report, operations = swept(world, pace=pace)
+    assert (operations, report.not_tried, report.exit_code) == ([], 3, 0)
+    assert report.seconds >= 20

@@ -30,7 +30,7 @@ BODY = b"%PDF-1.7 a document"
 
 class UnreliableObjects(DirectoryObjectStore):
     """`broken` names the methods that fail, `failing` says how; `stuck` the keys that
-    cannot be deleted. What is `before` a method happens once, also what is before the deletion of a key."""
+    cannot be deleted. What is `before` a method, or the deletion of a key, happens once."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
