@@ -1,5 +1,7 @@
 """From the options of `cleanup` to a plan, and from the plan to a report."""
 
+import os
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ from jobctl.cli.places import s3_place
 from jobctl.cli.retention_options import Choosing, Doing
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import parse_duration
-from jobctl.domain.retention import USUAL_SWEEPS, RetentionPolicy, Sweep
+from jobctl.domain.retention import DEFAULT_GRACE, USUAL_SWEEPS, RetentionPolicy, Sweep
 from jobctl.domain.status import TERMINAL, JobStatus
 from jobctl.errors import InvalidUsageError, NotFoundError, RefusedError
 from jobctl.services.archive import Archive
@@ -48,7 +50,7 @@ def make_plan(choosing: Choosing, session: Session) -> CleanupPlan:
             results=choosing.results,
         )
         return select(request, jobs=session.jobs, documents=session.documents, lines=lines)
-    if choosing.only or choosing.older or choosing.keep_last:
+    if choosing.only or choosing.older or choosing.keep_last or choosing.grace:
         raise InvalidUsageError("--plan says all of what is due: no other choice goes with it")
     try:
         with choosing.plan.open(encoding="utf-8", errors="replace") as saved:
@@ -121,7 +123,7 @@ def _policy(choosing: Choosing, session: Session) -> RetentionPolicy:
         sweeps=frozenset(map(Sweep, names)) or USUAL_SWEEPS,
         keep=_keep(choosing, session),
         stuck_after=session.settings.stuck_after,
-        grace=choosing.grace,
+        grace=choosing.grace or DEFAULT_GRACE,
     )
     if Sweep.RETENTION in policy.sweeps and not policy.keep:
         raise RefusedError(
@@ -150,10 +152,18 @@ def _keep(choosing: Choosing, session: Session) -> Mapping[JobStatus, timedelta]
 
 def _save(plan: CleanupPlan, path: Path) -> None:
     try:
-        with path.open("w", encoding="utf-8") as file:
+        with os.fdopen(_for_its_owner(path), "w", encoding="utf-8") as file:
             plan.save(file)
     except OSError as error:
         raise InvalidUsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _for_its_owner(path: Path) -> int:
+    """A plan has the names of documents, and those may have names of people."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session) -> SweepContext:

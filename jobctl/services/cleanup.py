@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.retention import Due, Sweep
@@ -23,6 +24,9 @@ from jobctl.services.stuck_jobs import StuckJob
 from jobctl.services.sweeps import SweepContext
 from jobctl.services.throttle import Throttle
 
+if TYPE_CHECKING:
+    from jobctl.services.object_store import Versions
+
 # So many ids are held in memory at a time, and so many entries of expired records pruned together.
 _CHUNK = 10_000
 _ENTRIES = 1_000
@@ -31,7 +35,7 @@ _SOON = 60.0  # seconds
 
 def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
     """RefusedError where the plan deletes more jobs than that."""
-    due = plan.counts[Sweep.RETENTION] + plan.counts[Sweep.ORPHANS]
+    due = plan.counts[Sweep.RETENTION] - plan.let_go + plan.counts[Sweep.ORPHANS]
     most = limit.most(plan.header.total)
     if due > most:
         raise RefusedError(
@@ -59,8 +63,8 @@ class CleanUp:
 
 
 class CleanupReport(OperationList):
-    """An OperationList of what was due, with counts by action. `versioned` are the buckets that
-    keep the data of deleted documents as versions."""
+    """An OperationList of what was due, with counts by action. `versioned` says of
+    buckets what they keep of deleted documents."""
 
     def __init__(
         self,
@@ -76,7 +80,7 @@ class CleanupReport(OperationList):
         self.objects = 0
         self.started = time.monotonic()
         self.out_of_time = False
-        self.versioned: tuple[str, ...] = ()
+        self.versioned: Mapping[str, Versions] = {}
         self.when_read: list[Callable[[CleanupReport], None]] = []
 
     def __iter__(self) -> Iterator[Operation]:
@@ -116,7 +120,7 @@ _ACTIONS: dict[Sweep, str] = {
 def _planned(due: Due) -> Operation:
     return Operation(
         id=due.job_id,
-        action=_ACTIONS[due.sweep],
+        action=Expiry.letting_go if due.lets_go else _ACTIONS[due.sweep],
         changed=False,
         previous_status=due.status or None,
         status=due.status or None,

@@ -18,12 +18,13 @@ from jobctl.services.parallel import in_parallel
 
 # To ask for one job takes some four requests, sixteen jobs at a time; to list a bucket takes one
 # for a thousand objects, one after another. So a listing pays while it finds a job in every two
-# hundred objects. It gets an advance of a tenth of what asking would cost: where it finds too
-# little, no more is lost, and where the jobs of another folder come first, it is not given up.
+# hundred objects. It gets an advance of a tenth of what asking would cost, but of no more than
+# twenty pages: those are lost where it finds too little.
 _FEW = 100
 _WORTH = 200
 _ADVANCE = 20
 _PAGE = 1_000
+_LONGEST_ADVANCE = 20 * _PAGE
 # What is written behind a listing is not in it: it is no longer used then, and one that takes
 # half as long would be of little use.
 _SOON_SECONDS = 60.0
@@ -99,7 +100,8 @@ class DocumentSearch:
     def _goes_on(self, seen: int, met: int, wanted: int) -> bool:
         self.hold()
         late = self.clock() - self._listed_at > _SOON_SECONDS / 2
-        return not late and not self.stopped() and seen <= _ADVANCE * wanted + _WORTH * met
+        advance = min(_ADVANCE * wanted, _LONGEST_ADVANCE)
+        return not late and not self.stopped() and seen <= advance + _WORTH * met
 
     def _objects(
         self,

@@ -10,14 +10,23 @@ from jobctl.domain.ownership import (
     document_families,
     is_own_document,
     result_families,
+    shown_key,
 )
 from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
 from jobctl.services.deletion_guard import DeletionGuard
-from jobctl.services.object_store import ObjectStore, UndeletedObject
+from jobctl.services.object_store import ObjectStore, UndeletedObject, Versions
 from jobctl.services.operations import counted
 
 Owned = Sequence[tuple[str, str]]
 """(bucket, key) of each document of a job."""
+
+
+_VERSIONS = {
+    Versions.ALL: "bucket {} keeps their data as versions",
+    Versions.OLDER: "bucket {}: versioning is suspended: older versions stay",
+    Versions.LOCKED: "bucket {} keeps their data as versions, locked ones until their "
+    "retention ends",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +62,8 @@ class Documents:
                 f"job {job.id} names no document", hint="--no-verify passes over it", job_id=job.id
             )
         if self.objects.head(self.buckets.documents, job.s3_key) is None:
-            place = self.objects.locate(self.buckets.documents, job.s3_key)
+            key = shown_key(job.s3_key, job.id)
+            place = self.objects.locate(self.buckets.documents, key)
             raise NotFoundError(
                 f"job {job.id} has lost its document: there is no {place}",
                 hint="--no-verify passes over it",
@@ -108,7 +118,7 @@ class Documents:
             return _partly(job_id, total - len(left), total, why)
         return PartlyDoneError(
             f"job {job_id}: {len(left)} of {counted(total, 'object')} could not be deleted, the "
-            f"first is {self.objects.locate(bucket, key)} ({why.code})",
+            f"first is {self.objects.locate(bucket, shown_key(key, job_id))} ({why.code})",
             hint="remove the cause, then run the same command again",
             job_id=job_id,
         )
@@ -117,22 +127,26 @@ class Documents:
         """A note where the document was registered by its key: it is not the job's to delete."""
         if job.s3_key is None or is_own_document(job.id, job.s3_key):
             return ()
-        place = self.objects.locate(self.buckets.documents, job.s3_key)
+        key = shown_key(job.s3_key, job.id)
+        place = self.objects.locate(self.buckets.documents, key)
         return (f"{place} was registered, not uploaded: it stays",)
 
-    def keeping_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
-        """Those of *buckets* that keep what was deleted; one that cannot be asked is passed over:
-        its documents are gone, which is what was asked for."""
-        kept = []
+    def keeping_versions(self, buckets: Iterable[str]) -> Mapping[str, Versions]:
+        """What those of *buckets* keep that keep anything of what was deleted; one that cannot be
+        asked is passed over: its documents are gone, which is what was asked for."""
+        kept = {}
         for bucket in buckets:
             with suppress(JobctlError):
-                if self.objects.keeps_versions(bucket):
-                    kept.append(bucket)
-        return tuple(kept)
+                if versions := self.objects.keeps_versions(bucket):
+                    kept[bucket] = versions
+        return kept
 
     def notes_on_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
-        kept = self.keeping_versions(buckets)
-        return tuple(f"bucket {bucket} keeps their data as versions" for bucket in kept)
+        return notes_on_versions(self.keeping_versions(buckets))
+
+
+def notes_on_versions(kept: Mapping[str, Versions]) -> tuple[str, ...]:
+    return tuple(_VERSIONS[versions].format(bucket) for bucket, versions in kept.items())
 
 
 class _Against:

@@ -30,6 +30,7 @@ _ARCHIVED_TOGETHER = 100
 
 class Expiry(Sweeping):
     action: ClassVar = "delete"
+    letting_go: ClassVar = "delete-abandon"
     batch = 1_000
 
     def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
@@ -53,8 +54,8 @@ class Expiry(Sweeping):
         if due is None:
             return self.no_longer_due(job)
         self._now = now
-        if job.cleanup_state == DELETING and _is_revived(job):
-            return self._let_go(job, now)
+        if due.lets_go:
+            return self._let_go(job, now, due.reason)
         unfinished = job.cleanup_state == DELETING
         return Plan(
             job=job,
@@ -166,7 +167,7 @@ class Expiry(Sweeping):
         return {
             job_id: self._done(plans[job_id], answer, count)
             if isinstance(answer, Applied)
-            else _begun(plans[job_id], answer)
+            else replace(_begun(plans[job_id], answer), objects=count)
             for (job_id, count), answer in zip(deleted.items(), answers, strict=True)
         }
 
@@ -194,10 +195,10 @@ class Expiry(Sweeping):
             least_ttl=_LONG_ENOUGH,
         )
 
-    def _let_go(self, job: Job, now: datetime) -> Plan:
+    def _let_go(self, job: Job, now: datetime, why: str) -> Plan:
         """Take the mark off a job that somebody has revived behind it."""
         mutation = replace(
-            self.context.change_of(job, now, "delete-abandon"),
+            self.context.change_of(job, now, self.letting_go),
             expected_stamp=job.stamp or "",
             expected_cleanup=DELETING,
             to_status=job.status,
@@ -205,15 +206,8 @@ class Expiry(Sweeping):
             removed_fields=("cleanup_state", "cleanup_stamp"),
             keeps_place=True,
         )
-        note = "has changed since its deletion was begun: it is let go"
-        operation = operation_on(job, mutation.action, op_id=mutation.op_id, notes=(note,))
+        operation = operation_on(job, mutation.action, op_id=mutation.op_id, notes=(why,))
         return Plan(job=job, operation=operation, mutation=mutation)
-
-
-def _is_revived(job: Job) -> bool:
-    """Some workers write the status and no time of change."""
-    moved = job.cleanup_stamp is not None and job.cleanup_stamp != (job.stamp or "")
-    return moved or not job.is_terminal
 
 
 def _untold(job_id: str, error: JobctlError) -> PartlyDoneError:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 
@@ -29,6 +30,15 @@ class Deletion:
 
     deleted: tuple[str, ...] = ()
     failed: tuple[UndeletedObject, ...] = ()
+
+
+class Versions(StrEnum):
+    """What a bucket keeps of what is deleted."""
+
+    NONE = ""
+    ALL = "versions"
+    OLDER = "older-versions"
+    LOCKED = "locked-versions"
 
 
 Objections = Callable[[Sequence[str]], Mapping[str, UndeletedObject]]
@@ -74,8 +84,8 @@ class ObjectStore(Protocol):
     def check_bucket(self, bucket: str) -> None:
         """Raise unless the bucket exists and may be listed."""
 
-    def keeps_versions(self, bucket: str) -> bool | None:
-        """Whether a deleted object's data stays behind as a version; None where nobody may ask."""
+    def keeps_versions(self, bucket: str) -> Versions | None:
+        """What of a deleted object's data stays behind; None where nobody may ask."""
 
     def locate(self, bucket: str, key: str) -> str:
         """How a person names the object: `s3://bucket/key` or a file path."""

@@ -19,7 +19,7 @@ from jobctl.errors import (
     NotPermittedError,
     UnavailableError,
 )
-from jobctl.services.object_store import Deletion, Objections, StoredObject, no_objections
+from jobctl.services.object_store import Deletion, Objections, StoredObject, Versions, no_objections
 from jobctl.storage.directory_delete import delete_files
 from jobctl.storage.directory_files import (
     check_bucket_name,
@@ -130,8 +130,8 @@ class DirectoryObjectStore:
                 )
             raise NotPermittedError(f"{place} may not be written", hint="check its owner and mode")
 
-    def keeps_versions(self, bucket: str) -> bool:  # noqa: ARG002 - the Protocol's signature
-        return False
+    def keeps_versions(self, bucket: str) -> Versions:  # noqa: ARG002 - the Protocol's signature
+        return Versions.NONE
 
     def locate(self, bucket: str, key: str) -> str:
         return str(self._root / bucket / key)

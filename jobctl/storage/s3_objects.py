@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from jobctl.errors import ConflictError, NotFoundError, NotPermittedError
-from jobctl.services.object_store import Deletion, Objections, StoredObject, no_objections
+from jobctl.services.object_store import Deletion, Objections, StoredObject, Versions, no_objections
 from jobctl.storage.object_keys import check_key, check_prefix
 from jobctl.storage.s3_client import connect_s3
 from jobctl.storage.s3_delete import S3Deleter, ask_before_each_attempt
@@ -19,6 +19,7 @@ from jobctl.storage.s3_errors import (
     s3_errors,
 )
 from jobctl.storage.s3_upload import S3Upload
+from jobctl.storage.s3_versions import kept_versions
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -155,14 +156,13 @@ class S3ObjectStore:
             answer = client.list_objects_v2(Bucket=bucket, MaxKeys=1)
         require_s3_answer(answer, "Name", bucket, self._endpoint)
 
-    def keeps_versions(self, bucket: str) -> bool | None:
+    def keeps_versions(self, bucket: str) -> Versions | None:
         client = self._client(bucket)
         try:
             with s3_errors(bucket, self._endpoint):
-                answer = client.get_bucket_versioning(Bucket=bucket)
+                return kept_versions(client, bucket)
         except NotPermittedError:
             return None
-        return answer.get("Status") == "Enabled"
 
     def locate(self, bucket: str, key: str) -> str:
         return f"s3://{bucket}/{key}"

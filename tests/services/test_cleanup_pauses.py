@@ -4,15 +4,28 @@ import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 
+from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.retention import Sweep
-from jobctl.errors import LockedError
+from jobctl.errors import LockedError, RefusedError, UnavailableError
 from jobctl.services import deletion_guard
-from jobctl.services.cleanup import Pace
-from tests.services.cleaning import DAY, actions_on, job_of_the_past, lease_of, revive, swept
+from jobctl.services.cleanup import Pace, check_limit, preview
+from jobctl.services.cleanup_plan import read_plan
+from tests.services.cleaning import (
+    DAY,
+    actions_on,
+    done,
+    job_of_the_past,
+    lease_of,
+    planned,
+    revive,
+    swept,
+)
 from tests.services.deciding import awaiting, server_time
+from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 
 IDS = [f"00000000-0000-4000-8000-00000000000{one}" for one in range(3)]
@@ -144,3 +157,52 @@ def test_the_time_for_the_selection_counts(world: World) -> None:
     report, operations = swept(world, pace=pace)
     assert (operations, report.not_tried, report.exit_code) == ([], 3, 0)
     assert report.seconds >= 20
+
+
+def test_a_refusal_of_all_names_each_of_them(world: World) -> None:
+    _outlived(world)
+    lease = lease_of(world)
+    lease.acquire()
+    world.objects.before["delete"] = lambda: world.redis.raw.delete(world.redis.keys.lease)
+    report, operations = swept(world, lease=lease)
+    assert [one.error.job_id for one in operations if one.error] == IDS
+    assert all(one.error and one.id in one.error.message for one in operations)
+    assert report.exit_code == 3
+
+
+@pytest.mark.parametrize("sweep", [Sweep.RETENTION, Sweep.INDEX, Sweep.ORPHANS])
+def test_documents_that_are_gone_count_though_their_record_stays(
+    world: World, sweep: Sweep
+) -> None:
+    SWEEPS[sweep](world)
+    jobs = ObservedJobs(world)
+    jobs.fail("apply_all", 2, UnavailableError("Redis has gone"))
+    report, operations = swept(world, jobs=jobs, sweeps=frozenset({sweep}))
+    assert world.keys_in(DOCUMENTS) == set()
+    assert all(one.error for one in operations)
+    assert (report.objects, len(operations)) == (3, 3)
+
+
+@pytest.mark.parametrize("how", ["status", "stamp"])
+def test_a_plan_tells_which_job_it_lets_go(world: World, how: str) -> None:
+    _outlived(world)
+    world.objects.broken.add("delete")
+    swept(world)
+    world.objects.broken.clear()
+    if how == "status":
+        world.redis.raw.hset(world.redis.keys.job(IDS[0]), "status", "processing")
+    else:
+        revive(world, IDS[0], "completed")
+    saved, lines = StringIO(), planned(world)
+    lines.save(saved)
+    plan = read_plan(
+        saved.getvalue().splitlines(keepends=True),
+        namespace=world.redis.keys.namespace,
+        lines=StringIO(),
+    )
+    shown = {one.id: one.action for one in preview(plan)}
+    assert shown == {IDS[0]: "delete-abandon", IDS[1]: "delete", IDS[2]: "delete"}
+    check_limit(DeletionLimit(number=2), plan)
+    with pytest.raises(RefusedError):
+        check_limit(DeletionLimit(number=1), plan)
+    assert dict(done(swept(world, plan)[1])) == shown

@@ -8,6 +8,7 @@ from jobctl.render.machine import write_json_lines, write_list_document
 from jobctl.render.output import Document, Streams, Style, envelope, note, write_error
 from jobctl.render.presenters.operation_list import operation_document, told, write_rows
 from jobctl.services.cleanup import CleanupReport
+from jobctl.services.documents import notes_on_versions
 from jobctl.services.operations import Operation, counted
 
 
@@ -22,8 +23,8 @@ def write(report: CleanupReport, style: Style, streams: Streams) -> None:
     if report.halted is not None:
         write_error(report.halted, streams.err, for_machines=style.for_machines)
     note(_summary(report), style, streams)
-    for bucket in report.versioned:
-        note(f"bucket {bucket} keeps their data as versions", style, streams)
+    for text in notes_on_versions(report.versioned):
+        note(text, style, streams)
 
 
 def _write_items(
@@ -59,6 +60,7 @@ def _counts(report: CleanupReport) -> Document:
         "left": report.not_tried,
         "objects_deleted": report.objects,
         "versioned_buckets": list(report.versioned),
+        "versions_kept": {bucket: kept.value for bucket, kept in report.versioned.items()},
         "seconds": round(report.seconds, 3),
     }
 
