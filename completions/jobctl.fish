@@ -240,7 +240,7 @@ complete -c jobctl -n '__jobctl_in delete' -s h -l help -d 'Show this message an
 complete -c jobctl -n '__jobctl_in cleanup' -l only -r -f -a '(__jobctl_list approvals stuck retention index orphans)' -d 'Only these sweeps: approvals, stuck, retention, index, orphans.'
 complete -c jobctl -n '__jobctl_in cleanup' -l older -r -f -d 'Another age for a status than its retention setting has; or never.'
 complete -c jobctl -n '__jobctl_in cleanup' -l keep-last -r -f -d 'Keep the newest N jobs that have ended, however old.'
-complete -c jobctl -n '__jobctl_in cleanup' -l grace -r -f -d 'How old a document is at least that counts as an orphan.'
+complete -c jobctl -n '__jobctl_in cleanup' -l grace -r -f -d 'How old a document is at least that counts as an orphan; 2d.'
 complete -c jobctl -n '__jobctl_in cleanup' -l results -d 'Delete the results of deleted jobs as well.'
 complete -c jobctl -n '__jobctl_in cleanup' -l plan -r -F -d 'Do exactly what this plan says, where it still holds.'
 complete -c jobctl -n '__jobctl_in cleanup' -l max-delete -r -f -d 'Refuse to delete more jobs than that; as the setting max_delete.'

@@ -1,6 +1,7 @@
 """From the options of `cleanup` to a plan, and from the plan to a report."""
 
 import sys
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import islice
@@ -15,7 +16,7 @@ from jobctl.cli.replaced_file import require_replaceable
 from jobctl.cli.retention_options import Choosing, Doing
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.moments import parse_duration
-from jobctl.domain.retention import USUAL_SWEEPS, RetentionPolicy, Sweep
+from jobctl.domain.retention import DEFAULT_GRACE, USUAL_SWEEPS, RetentionPolicy, Sweep
 from jobctl.domain.status import TERMINAL, JobStatus
 from jobctl.errors import InvalidUsageError, JobctlError, RefusedError
 from jobctl.services.archive import Archive
@@ -67,7 +68,7 @@ def only_shows(doing: Doing) -> bool:
 def make_plan(choosing: Choosing, session: Session) -> CleanupPlan:
     """The plan that was written earlier, or a new one."""
     if choosing.plan is not None:
-        if choosing.only or choosing.older or choosing.keep_last:
+        if choosing.only or choosing.older or choosing.keep_last or choosing.grace:
             raise InvalidUsageError("--plan says all of what is due: no other choice goes with it")
         with plan_lines(session) as lines:
             return saved_plan(choosing.plan, namespace=session.settings.namespace, lines=lines)
@@ -112,6 +113,7 @@ def carry_out(
             "nobody has chosen this store: no redis_url is set",
             hint="set redis_url, or say --context local",
         )
+    asked = time.monotonic()
     if len(plan) and not doing.yes:
         _show(plan, session)
         confirm(f"Clean up {counted(len(plan), 'job')}")
@@ -120,6 +122,7 @@ def carry_out(
             plan=plan,
             pace=Pace(
                 rate=doing.rate,
+                started=session.started + time.monotonic() - asked,
                 time_budget=doing.time_budget,
                 interrupted=session.interruption(),
             ),
@@ -153,7 +156,7 @@ def _policy(choosing: Choosing, session: Session) -> RetentionPolicy:
         sweeps=frozenset(map(Sweep, names)) or USUAL_SWEEPS,
         keep=_keep(choosing, session),
         stuck_after=session.settings.stuck_after,
-        grace=choosing.grace,
+        grace=choosing.grace or DEFAULT_GRACE,
     )
     if Sweep.RETENTION in policy.sweeps and not policy.keep:
         raise RefusedError(
@@ -188,13 +191,11 @@ def _context(plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Sessi
         new_op_id=session.new_op_id,
         lease=session.cleanup_lease,
         results=choosing.results,
-        archive=_archive(plan, choosing, doing, session),
+        archive=_archive(plan, doing, session),
     )
 
 
-def _archive(
-    plan: CleanupPlan, choosing: Choosing, doing: Doing, session: Session
-) -> Archive | None:
+def _archive(plan: CleanupPlan, doing: Doing, session: Session) -> Archive | None:
     place = doing.archive
     if place is None:
         return None
@@ -208,7 +209,6 @@ def _archive(
         run=f"{cutoff:%Y%m%dT%H%M%SZ}-{session.new_op_id()}",
         at=cutoff,
         with_documents=doing.archive_documents,
-        results=choosing.results,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Session:
     """One command's settings, stores and terminal. Close it: the embedded store counts clients."""
 
     def __init__(self, load: Callable[[], ResolvedSettings], *, quiet: bool) -> None:
+        self.started = time.monotonic()
         self._load = load
         self.quiet = quiet
         self._exits = ExitStack()

@@ -76,14 +76,14 @@ class Choosing:
         ),
     ] = 0
     grace: Annotated[
-        timedelta,
+        timedelta | None,
         typer.Option(
             "--grace",
             metavar="DURATION",
-            help="How old a document is at least that counts as an orphan.",
+            help="How old a document is at least that counts as an orphan; 2d.",
             parser=_grace,
         ),
-    ] = timedelta(days=2)
+    ] = None
     results: Annotated[
         bool, typer.Option("--results", help="Delete the results of deleted jobs as well.")
     ] = False

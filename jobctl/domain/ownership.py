@@ -71,6 +71,15 @@ def result_families(job_id: str) -> tuple[OwnedFamily, ...]:
     return tuple(families)
 
 
+def shown_key(key: str, owner: str) -> str:
+    """*key* up to its owner's id, or to its first folder: behind it may stand a name."""
+    before, found, rest = key.partition(owner)
+    if not found:
+        folder, slash, _ = key.partition("/")
+        return f"{folder}/…" if slash else "…"
+    return f"{before}{owner}{rest if rest.startswith('.') else rest[:1] + '…'}"
+
+
 def document_key(job_id: str, filename: str | None) -> str:
     """Where an upload goes: `temp/<id>.<ext>`, the extension from *filename* if it has one."""
     _, dot, extension = (filename or "").rpartition(".")

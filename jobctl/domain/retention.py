@@ -34,13 +34,15 @@ class Sweep(StrEnum):
     ORPHANS = "orphans"
 
 
+DEFAULT_GRACE = timedelta(days=2)
 USUAL_SWEEPS = frozenset(Sweep) - {Sweep.ORPHANS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """What is due for a job, and why. `stamp` is its `updated_at` as it is stored; `key` is
-    its document's, or with `bucket` the object that is an orphan."""
+    its document's, or with `bucket` the object that is an orphan. `lets_go`: nothing is deleted,
+    for somebody has revived the job behind the mark of its deletion."""
 
     job_id: str
     sweep: Sweep
@@ -50,6 +52,7 @@ class Due:
     reason: str
     bucket: str = ""
     key: str = ""
+    lets_go: bool = False
 
 
 class Stored(Protocol):
@@ -73,7 +76,7 @@ class RetentionPolicy:
     sweeps: frozenset[Sweep]
     keep: Mapping[JobStatus, timedelta]
     stuck_after: timedelta
-    grace: timedelta = timedelta(days=2)
+    grace: timedelta = DEFAULT_GRACE
 
     def judge(
         self, job: Job, *, indexed_at: datetime | None, deadline: datetime | None
@@ -95,6 +98,7 @@ class RetentionPolicy:
             last_activity=last,
             reason=reason,
             key=job.s3_key or "",
+            lets_go=job.cleanup_state == DELETING and is_revived(job),
         )
 
     def sieve(self) -> Callable[[Stored], bool]:
@@ -126,7 +130,8 @@ class RetentionPolicy:
 
     def _unfinished(self, job: Job) -> tuple[Sweep, str] | None:
         if job.cleanup_state == DELETING:
-            return Sweep.RETENTION, "its deletion was begun"
+            changed = "has changed since its deletion was begun: it is let go"
+            return Sweep.RETENTION, changed if is_revived(job) else "its deletion was begun"
         if job.cleanup_state == PENDING and job.status in _ENDED_WITH_DOCUMENTS:
             return Sweep.APPROVALS, f"{job.shown_status}, with its documents still there"
         return None
@@ -156,6 +161,13 @@ class RetentionPolicy:
             return None
         age = format_duration(self.cutoff - last)
         return Sweep.RETENTION, f"{job.shown_status} for {age} (kept {format_duration(keep)})"
+
+
+def is_revived(job: Job) -> bool:
+    """Whether somebody has changed a job behind the mark of its deletion. Some workers write the
+    status and no time of change."""
+    moved = job.cleanup_stamp is not None and job.cleanup_stamp != (job.stamp or "")
+    return moved or not job.is_terminal
 
 
 def last_change(job: Job, indexed_at: datetime | None) -> datetime | None:

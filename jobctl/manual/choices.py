@@ -249,7 +249,8 @@ _RETENTION: tuple[Block, ...] = (
     Item(
         tag="What ran out of time is no failure",
         text="""`cleanup --time-budget` exits with 0 and says how many jobs were left for the next
-        run.""",
+        run. The time counts from the start of the command, the selection included, but for the
+        time that an answer takes.""",
     ),
     Item(
         tag="Expired records still have documents",

@@ -78,21 +78,30 @@ SECTIONS: dict[str, Mapping[str, tuple[Block, ...]]] = {
         "PROTOCOL": (
             """One run at a time holds a lease; a second one exits with 11. Every change compares
             the lease, so that a run that was paused for longer than the lease lasts changes
-            nothing more. A job is deleted in three steps: it is marked and the intent recorded,
+            nothing more. Right before each request that deletes documents the lease is asked for
+            and the jobs are looked at again. The buckets are checked before the first change. A
+            job is deleted in three steps: it is marked and the intent recorded,
             if its status and the time of its last change are still those that were judged; its
             objects are deleted by exact key and every answer is checked; its record, index entry,
             deadline, token and queue entries go together with the record of it. Whoever is
             changed between the first step and the last keeps its record, and the next run takes
-            off the mark.""",
+            off the mark: the plan shows it as `delete-abandon`. An orphan is judged again when it
+            is deleted: it must not have been written since, nor belong to a job, and one among
+            the results goes only with `--results`, whatever the plan says.""",
             """What may lose its documents is counted against `max_delete`: jobs of the sweeps
             `approvals` and `retention`, entries of `index`, and `orphans`. Entries of the index
             that are no valid job ids are left alone, and counted as `malformed`; jobs whose last
             change nobody can tell as `undatable`. The report has some of each by name.""",
             """An archive has a file of JSON lines for each batch, compressed with gzip: a job's id
             and its fields as they were stored, PII and tokens included. It is read back before
-            anything is deleted. `--archive-documents` copies the documents beside it. A place
+            anything is deleted. `--archive-documents` copies the documents beside it. Whatever
+            sweep deletes documents, they are archived first: a line says which one, and whether
+            there was a record. What cannot be archived keeps its own job, which is named. A place
             written as `something:/…` other than `s3://BUCKET/PREFIX` is refused: no jobs are
             deleted into a directory of that name.""",
+            """Deleted documents may stay as versions: `versions_kept` of the report and a line on
+            stderr tell whether a bucket keeps all versions, older ones because versioning is
+            suspended, or locked ones until their retention ends.""",
         ),
         "METRICS": (
             """`--textfile` writes `jobctl_cleanup_last_run_timestamp_seconds` (when the jobs were

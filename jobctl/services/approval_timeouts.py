@@ -9,8 +9,9 @@ from typing import ClassVar
 
 from jobctl.domain.retention import PENDING, Sweep
 from jobctl.domain.status import JobStatus
+from jobctl.errors import JobctlError
 from jobctl.services.bulk import Plan, QueuedEntries
-from jobctl.services.documents import Documents
+from jobctl.services.documents import Documents, Owned
 from jobctl.services.operations import Operation, operation_on
 from jobctl.services.pending_documents import Ending, PendingDocuments, denial
 from jobctl.services.ports import JobRecord, JobStore
@@ -28,9 +29,13 @@ class ApprovalTimeout(Sweeping):
             status=JobStatus.FAILED, how="timed out", action="time-out-cleanup", author=context
         )
         self._cleanups = {
-            ending.status: PendingDocuments(ending, jobs, documents)
+            ending.status: PendingDocuments(ending, jobs, documents, keep=self._keep)
             for ending in (timeout, denial(context))
         }
+
+    def _keep(self, found: Mapping[str, Owned]) -> Mapping[str, JobctlError | None]:
+        """All of it: those that are not kept have ended already."""
+        return self.context.keep(found, Sweep.APPROVALS, stops=False)
 
     def plan(self, record: JobRecord, now: datetime, queued: QueuedEntries) -> Plan:
         job = record.job

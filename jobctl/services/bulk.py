@@ -69,7 +69,7 @@ class Verb(ABC):
     """What a bulk command does to one job."""
 
     action: ClassVar[str]
-    batch: ClassVar[int] = 100
+    batch: int = 100
     """How many jobs are read, planned and changed together."""
     verifies: bool = False
     """Whether `verify` has anything to ask."""
@@ -87,8 +87,10 @@ class Verb(ABC):
     def verify(self, job: Job) -> None:  # noqa: B027 - most verbs have nothing to ask
         """Raise unless what is outside of Redis permits the change. Called from several threads."""
 
-    def prepare(self, plans: Sequence[Plan]) -> None:  # noqa: B027 - as above
-        """What must be done before anything is changed; what it raises ends the work."""
+    def prepare(self, plans: Sequence[Plan]) -> Mapping[str, JobctlError | None]:  # noqa: ARG002 - as above
+        """What must be done before anything is changed. The answer is what must not be changed,
+        and why, by id; None leaves it, and the work ends there. What it raises ends it at once."""
+        return {}
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:  # noqa: ARG002 - as above
         """What remains to be done once the changes stand; the operations that it alters, by id."""
@@ -138,7 +140,9 @@ class _Run:
             self._seen = {}
             outcomes = self._settle(batch)
             self._record_refusals(outcomes)
-            yield from (outcomes[job_id] for job_id in batch)
+            yield from (outcomes[job_id] for job_id in batch if job_id in outcomes)
+            if len(outcomes) < len(batch):
+                return
             if self._verb.unreachable is not None and batch[-1] != self._ids[-1]:
                 raise self._verb.unreachable
 
@@ -190,7 +194,11 @@ class _Run:
                 for job_id, plan in plans.items()
             }
             return
-        self._verb.prepare([*plans.values()])
+        for job_id, reason in self._verb.prepare([*plans.values()]).items():
+            plan = plans.pop(job_id)
+            outcomes.pop(job_id, None)
+            if reason is not None:
+                outcomes[job_id] = self._failed(plan.job, reason)
         self._apply(plans, outcomes)
         unfinished = [plan for plan in plans.values() if plan.mutation or plan.unfinished]
         if unfinished:
@@ -287,4 +295,6 @@ def _moved(job: Job, answer: JobctlError) -> JobctlError:
 def _failed_by(
     kind: type[JobctlError], ids: Sequence[str], outcomes: Mapping[str, Operation]
 ) -> list[str]:
-    return [job_id for job_id in ids if isinstance(outcomes[job_id].error, kind)]
+    return [
+        job_id for job_id in ids if job_id in outcomes and isinstance(outcomes[job_id].error, kind)
+    ]

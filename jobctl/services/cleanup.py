@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from jobctl.domain.limits import DeletionLimit
 from jobctl.domain.retention import Due, Sweep
@@ -23,16 +24,22 @@ from jobctl.services.stuck_jobs import StuckJob
 from jobctl.services.sweeps import SweepContext
 from jobctl.services.throttle import Throttle
 
+if TYPE_CHECKING:
+    from jobctl.services.object_store import Versions
+
 # So many ids are held in memory at a time, and so many entries of expired records pruned together.
 _CHUNK = 10_000
 _ENTRIES = 1_000
+_SOON = 60.0  # seconds
 # The sweeps that delete documents: stuck jobs keep theirs.
 _DELETING = (Sweep.APPROVALS, Sweep.RETENTION, Sweep.INDEX, Sweep.ORPHANS)
 
 
 def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
     """RefusedError where more jobs than that may lose their documents."""
-    counts = {sweep: plan.counts[sweep] for sweep in _DELETING if plan.counts[sweep]}
+    counts = {sweep: plan.counts[sweep] for sweep in _DELETING}
+    counts[Sweep.RETENTION] -= plan.let_go
+    counts = {sweep: count for sweep, count in counts.items() if count}
     due, most = sum(counts.values()), limit.most(plan.header.total)
     if due <= most:
         return
@@ -49,9 +56,10 @@ def check_limit(limit: DeletionLimit, plan: CleanupPlan) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """`rate` is jobs a second; the time budget counts from the start of the run."""
+    """`rate` is jobs a second; the time budget counts from `started`, by the monotonic clock."""
 
     rate: float | None = None
+    started: float = field(default_factory=time.monotonic)
     time_budget: timedelta | None = None
     interrupted: Callable[[], ExitCode | None] = lambda: None
 
@@ -64,9 +72,9 @@ class CleanUp:
 
 
 class CleanupReport(OperationList):
-    """An OperationList of what was due, with counts by action. `versioned` are the buckets that
-    keep the data of deleted documents as versions, and `eviction_policy` is the server's, None
-    where it cannot be told. `when_over` are told of the end of the run, with its exit code."""
+    """An OperationList of what was due, with counts by action. `versioned` says of buckets what
+    they keep of deleted documents, and `eviction_policy` is the server's, None where it cannot be
+    told. `when_over` are told of the end of the run, with its exit code."""
 
     def __init__(
         self,
@@ -82,7 +90,7 @@ class CleanupReport(OperationList):
         self.objects = 0
         self.started = time.monotonic()
         self.out_of_time = False
-        self.versioned: tuple[str, ...] = ()
+        self.versioned: Mapping[str, Versions] = {}
         self.eviction_policy: str | None = None
         self.when_over: list[Callable[[CleanupReport, ExitCode], None]] = []
 
@@ -126,7 +134,7 @@ _ACTIONS: dict[Sweep, str] = {
 def _planned(due: Due) -> Operation:
     return Operation(
         id=due.job_id,
-        action=_ACTIONS[due.sweep],
+        action=Expiry.letting_go if due.lets_go else _ACTIONS[due.sweep],
         changed=False,
         previous_status=due.status or None,
         status=due.status or None,
@@ -143,6 +151,7 @@ def clean_up(request: CleanUp, *, jobs: JobStore, documents: Documents) -> Clean
         dry_run=False,
         interrupted=request.pace.interrupted,
     )
+    report.started = request.pace.started
     run.report = report
     return report
 
@@ -152,6 +161,7 @@ class _Run:
 
     def __init__(self, request: CleanUp, jobs: JobStore, documents: Documents) -> None:
         self._request = request
+        self._context = replace(request.context, stopped=lambda: self._stopped() is not None)
         self._jobs = jobs
         self._documents = documents
         self._passed = 0
@@ -162,7 +172,8 @@ class _Run:
         )
 
     def operations(self) -> Iterator[Operation]:
-        context = self._request.context
+        context = self._context
+        self._check_buckets()
         expiry = Expiry(context, self._jobs, self._documents)
         verbs: dict[Sweep, Verb] = {
             Sweep.APPROVALS: ApprovalTimeout(context, self._jobs, self._documents),
@@ -172,10 +183,10 @@ class _Run:
         for sweep, verb in verbs.items():
             for several in self._chunks(sweep, _CHUNK):
                 if sweep is Sweep.RETENTION:
-                    expiry.look_for({due.job_id: due.key or None for due in several})
+                    expiry.look_for({due.job_id: due.key or None for due in self._soon(several)})
                 bulk = Bulk(
                     ids=[due.job_id for due in several],
-                    batch=self._batch,
+                    batch=min(self._batch or verb.batch, verb.batch),
                     interrupted=self._stopped,
                     checkpoint=lambda: self._throttle.wait(self._passed),
                 )
@@ -188,15 +199,30 @@ class _Run:
         for several in self._chunks(Sweep.ORPHANS, self._batch or _ENTRIES):
             yield from self._counted(orphans.delete(several))
         if self.report.objects:
-            buckets = self._documents.buckets
-            asked = (buckets.documents, *([buckets.results] if context.results else ()))
-            self.report.versioned = self._documents.keeping_versions(asked)
+            self.report.versioned = self._documents.keeping_versions(self._buckets)
+
+    @property
+    def _buckets(self) -> Sequence[str]:
+        buckets = self._documents.buckets
+        return (buckets.documents, *([buckets.results] if self._context.results else ()))
+
+    def _check_buckets(self) -> None:
+        """Before anything is changed: an approval is failed before its documents are looked for."""
+        counts = self._request.plan.counts
+        if any(counts[sweep] for sweep in Sweep if sweep is not Sweep.STUCK):
+            for bucket in self._buckets:
+                self._documents.objects.check_bucket(bucket)
 
     @property
     def _batch(self) -> int | None:
         """What is done at once is not more than the rate has for a second."""
         rate = self._request.pace.rate
         return max(1, int(rate)) if rate else None
+
+    def _soon(self, several: Sequence[Due]) -> Sequence[Due]:
+        """Those whose turn comes within a minute."""
+        rate = self._request.pace.rate
+        return several[: max(1, int(rate * _SOON))] if rate else several
 
     def _counted(self, operations: Iterator[Operation]) -> Iterator[Operation]:
         for operation in operations:

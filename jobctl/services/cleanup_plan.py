@@ -40,12 +40,13 @@ class PlanHeader:
 
 class CleanupPlan:
     """*lines* is a text file that the plan may write to and read again; it starts empty, or with
-    the lines of a plan that was read."""
+    the lines of a plan that was read. `let_go` of the sweep `retention` are not deleted."""
 
     def __init__(self, header: PlanHeader, lines: IO[str]) -> None:
         self.header = header
         self._lines = lines
         self.counts: Counter[Sweep] = Counter()
+        self.let_go = 0
 
     def __len__(self) -> int:
         return self.counts.total()
@@ -53,6 +54,7 @@ class CleanupPlan:
     def add(self, due: Due) -> None:
         self._lines.write(_line(due))
         self.counts[due.sweep] += 1
+        self.let_go += due.lets_go
 
     def entries(self, sweep: Sweep | None = None) -> Iterator[Due]:
         """In the order in which they were found; of one sweep, or all."""
@@ -191,4 +193,5 @@ def _due(text: str) -> Due:
         reason=str(values["reason"]),
         bucket=str(values["bucket"]),
         key=str(values["key"]),
+        lets_go=values.get("lets_go") is True,
     )

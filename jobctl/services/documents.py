@@ -1,6 +1,6 @@
 """A job's objects: finding exactly its own, and deleting them with every key accounted for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -8,22 +8,25 @@ from jobctl.domain.job import Job
 from jobctl.domain.ownership import (
     OwnedFamily,
     document_families,
-    document_owners,
     is_own_document,
     result_families,
-    result_owners,
+    shown_key,
 )
 from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
-from jobctl.services.object_store import ObjectStore, UndeletedObject
+from jobctl.services.deletion_guard import DeletionGuard
+from jobctl.services.object_store import ObjectStore, UndeletedObject, Versions
 from jobctl.services.operations import counted
-from jobctl.services.parallel import in_parallel
 
-Owners = Callable[[str], Sequence[str]]
-Families = Callable[[str], Sequence[OwnedFamily]]
-# To ask for one job takes some four requests, to list a bucket one for a thousand objects: from so
-# many jobs on, and up to so many objects for each of them, the listing is the shorter way.
-_FEW = 100
-_WORTH = 200
+Owned = Sequence[tuple[str, str]]
+"""(bucket, key) of each document of a job."""
+
+
+_VERSIONS = {
+    Versions.ALL: "bucket {} keeps their data as versions",
+    Versions.OLDER: "bucket {}: versioning is suspended: older versions stay",
+    Versions.LOCKED: "bucket {} keeps their data as versions, locked ones until their "
+    "retention ends",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,45 +55,6 @@ class Documents:
                     if family.owns(found.key, s3_key=job.s3_key):
                         yield bucket, found.key
 
-    def find(
-        self, claims: Mapping[str, str | None], *, results: bool = False
-    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
-        """(bucket, key) of all that belongs to each id of *claims*, whose values are the keys
-        that their records name; or why that cannot be told.
-
-        Many jobs are looked for in one listing of the bucket, unless that turns out too long.
-        """
-        if len(claims) > _FEW:
-            found = self._find_in_listing(claims, results=results)
-            if found is not None:
-                return found
-        jobs = [Job(id=job_id, s3_key=key) for job_id, key in claims.items()]
-        answers = in_parallel(lambda job: [*self.owned(job, results=results)], jobs)
-        return dict(zip(claims, answers, strict=True))
-
-    def _find_in_listing(
-        self, claims: Mapping[str, str | None], *, results: bool
-    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError] | None:
-        found: dict[str, list[tuple[str, str]]] = {job_id: [] for job_id in claims}
-        places: list[tuple[str, Owners, Families]] = [
-            (self.buckets.documents, document_owners, document_families)
-        ]
-        if results:
-            places.append((self.buckets.results, result_owners, result_families))
-        seen = 0
-        for bucket, owners, families in places:
-            for one in self.objects.walk(bucket):
-                seen += 1
-                if seen > len(claims) * _WORTH:
-                    return None
-                for job_id in owners(one.key):
-                    if job_id in found and any(
-                        family.owns(one.key, s3_key=claims[job_id]) for family in families(job_id)
-                    ):
-                        found[job_id].append((bucket, one.key))
-                        break
-        return found
-
     def require(self, job: Job) -> None:
         """Raise unless the document is where the record says."""
         if job.s3_key is None:
@@ -101,7 +65,8 @@ class Documents:
                 refusal="it names no document",
             )
         if self.objects.head(self.buckets.documents, job.s3_key) is None:
-            place = self.objects.locate(self.buckets.documents, job.s3_key)
+            key = shown_key(job.s3_key, job.id)
+            place = self.objects.locate(self.buckets.documents, key)
             raise NotFoundError(
                 f"job {job.id} has lost its document: there is no {place}",
                 hint="--no-verify passes over it",
@@ -109,18 +74,18 @@ class Documents:
                 refusal="its document is lost",
             )
 
-    def remove(self, claims: Mapping[str, str | None]) -> Mapping[str, int | JobctlError]:
-        """How many documents of each id were deleted, or why some are left; *claims* as in
-        `find`."""
-        return self.delete_found(self.find(claims))
-
     def delete_found(
-        self, found: Mapping[str, Sequence[tuple[str, str]] | JobctlError]
+        self, found: Mapping[str, Owned | JobctlError], guard: DeletionGuard | None = None
     ) -> Mapping[str, int | JobctlError]:
-        """As `remove`, for what `find` has found."""
-        failures = self._delete(
-            [one for owned in found.values() if not isinstance(owned, JobctlError) for one in owned]
-        )
+        """How many documents of each id were deleted of those
+        that were found, or why some are left. *guard* is asked before each request."""
+        owners = {
+            one: job_id
+            for job_id, owned in found.items()
+            if not isinstance(owned, JobctlError)
+            for one in owned
+        }
+        failures = self._delete(owners, guard)
         outcomes: dict[str, int | JobctlError] = {}
         for job_id, owned in found.items():
             if isinstance(owned, JobctlError):
@@ -131,18 +96,19 @@ class Documents:
         return outcomes
 
     def _delete(
-        self, keys: Sequence[tuple[str, str]]
+        self, owners: Mapping[tuple[str, str], str], guard: DeletionGuard | None
     ) -> Mapping[tuple[str, str], UndeletedObject | JobctlError]:
-        """Those of *keys*, each with its bucket, that are still there, and why."""
+        """Those of the keys, each with its bucket, that are still there, and why."""
         failures: dict[tuple[str, str], UndeletedObject | JobctlError] = {}
-        for bucket in dict.fromkeys(bucket for bucket, _ in keys):
-            own = [key for where, key in keys if where == bucket]
+        for bucket in dict.fromkeys(bucket for bucket, _ in owners):
+            own = {key: job_id for (where, key), job_id in owners.items() if where == bucket}
+            against = _Against(own, guard)
             try:
-                failed = self.objects.delete(bucket, own).failed
+                failed = self.objects.delete(bucket, own, objections=against).failed
             except JobctlError as error:
                 failures |= {(bucket, key): error for key in own}
             else:
-                failures |= {(bucket, one.key): one for one in failed}
+                failures |= {(bucket, one.key): against.why.get(one.key, one) for one in failed}
         return failures
 
     def _left(
@@ -153,10 +119,10 @@ class Documents:
     ) -> JobctlError:
         (bucket, key), why = left[0]
         if isinstance(why, JobctlError):
-            return why
+            return _partly(job_id, total - len(left), total, why)
         return PartlyDoneError(
             f"job {job_id}: {len(left)} of {counted(total, 'object')} could not be deleted, the "
-            f"first is {self.objects.locate(bucket, key)} ({why.code})",
+            f"first is {self.objects.locate(bucket, shown_key(key, job_id))} ({why.code})",
             hint="remove the cause, then run the same command again",
             job_id=job_id,
         )
@@ -165,19 +131,56 @@ class Documents:
         """A note where the document was registered by its key: it is not the job's to delete."""
         if job.s3_key is None or is_own_document(job.id, job.s3_key):
             return ()
-        place = self.objects.locate(self.buckets.documents, job.s3_key)
+        key = shown_key(job.s3_key, job.id)
+        place = self.objects.locate(self.buckets.documents, key)
         return (f"{place} was registered, not uploaded: it stays",)
 
-    def keeping_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
-        """Those of *buckets* that keep what was deleted; one that cannot be asked is passed over:
-        its documents are gone, which is what was asked for."""
-        kept = []
+    def keeping_versions(self, buckets: Iterable[str]) -> Mapping[str, Versions]:
+        """What those of *buckets* keep that keep anything of what was deleted; one that cannot be
+        asked is passed over: its documents are gone, which is what was asked for."""
+        kept = {}
         for bucket in buckets:
             with suppress(JobctlError):
-                if self.objects.keeps_versions(bucket):
-                    kept.append(bucket)
-        return tuple(kept)
+                if versions := self.objects.keeps_versions(bucket):
+                    kept[bucket] = versions
+        return kept
 
     def notes_on_versions(self, buckets: Iterable[str]) -> tuple[str, ...]:
-        kept = self.keeping_versions(buckets)
-        return tuple(f"bucket {bucket} keeps their data as versions" for bucket in kept)
+        return notes_on_versions(self.keeping_versions(buckets))
+
+
+def notes_on_versions(kept: Mapping[str, Versions]) -> tuple[str, ...]:
+    return tuple(_VERSIONS[versions].format(bucket) for bucket, versions in kept.items())
+
+
+class _Against:
+    """What *guard* has against deleting keys, whose owners are *owners*; `why` collects it."""
+
+    def __init__(self, owners: Mapping[str, str], guard: DeletionGuard | None) -> None:
+        self._owners = owners
+        self._guard = guard
+        self.why: dict[str, JobctlError] = {}
+
+    def __call__(self, keys: Sequence[str]) -> Mapping[str, UndeletedObject]:
+        if self._guard is None:
+            return {}
+        found = self._guard.objections([*dict.fromkeys(self._owners[key] for key in keys)])
+        against = {key: found[self._owners[key]] for key in keys if self._owners[key] in found}
+        self.why |= against
+        return {
+            key: UndeletedObject(key=key, code=error.code, message=error.message)
+            for key, error in against.items()
+        }
+
+
+def _partly(job_id: str, gone: int, total: int, why: JobctlError) -> JobctlError:
+    """*why* itself where nothing was deleted."""
+    if not gone:
+        return why
+    message = why.message.removeprefix(f"job {job_id}: ").removesuffix("; nothing was changed")
+    return PartlyDoneError(
+        f"job {job_id}: {gone:,} of {counted(total, 'object')} were deleted, then it was stopped: "
+        f"{message}",
+        hint=why.hint,
+        job_id=job_id,
+    )

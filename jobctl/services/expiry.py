@@ -11,32 +11,37 @@ from typing import ClassVar
 
 from jobctl.domain.job import Job
 from jobctl.domain.retention import DELETING, Sweep
-from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
+from jobctl.errors import ConflictError, JobctlError, NotFoundError, PartlyDoneError
 from jobctl.services.bulk import Plan, QueuedEntries
 from jobctl.services.delete import deletion_intent
-from jobctl.services.documents import Documents
+from jobctl.services.deletion_guard import DeletionGuard
+from jobctl.services.documents import Documents, Owned
 from jobctl.services.operations import Operation, counted, failed_operation, operation_on
-from jobctl.services.parallel import CONCERNS_ALL
+from jobctl.services.parallel import ENDS_WORK
 from jobctl.services.ports import Applied, JobRecord, JobStore, Mutation, QueueEntry
 from jobctl.services.sweeps import SweepContext, Sweeping
 
 _DELETED = "deleted"
 # A record that expires between its intent and its deletion would leave no record of the latter.
 _LONG_ENOUGH = timedelta(days=7)
+# Copying takes its time: what was copied is soon deleted, and of what is not little was copied.
+_ARCHIVED_TOGETHER = 100
 
 
 class Expiry(Sweeping):
     action: ClassVar = "delete"
-    batch: ClassVar = 1_000
+    letting_go: ClassVar = "delete-abandon"
+    batch = 1_000
 
     def __init__(self, context: SweepContext, jobs: JobStore, documents: Documents) -> None:
         super().__init__(context)
         self._jobs = jobs
         self._documents = documents
         self._now = context.policy.cutoff
-        self._found: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
-        self._claims: Mapping[str, str | None] = {}
-        self._ahead: Mapping[str, Sequence[tuple[str, str]] | JobctlError] = {}
+        self._search = context.search(documents)
+        self._found: Mapping[str, Owned] = {}
+        if context.archive is not None and context.archive.with_documents:
+            self.batch = _ARCHIVED_TOGETHER
 
     def plan(
         self,
@@ -49,8 +54,8 @@ class Expiry(Sweeping):
         if due is None:
             return self.no_longer_due(job)
         self._now = now
-        if job.cleanup_state == DELETING and _is_revived(job):
-            return self._let_go(job, now)
+        if due.lets_go:
+            return self._let_go(job, now, due.reason)
         unfinished = job.cleanup_state == DELETING
         return Plan(
             job=job,
@@ -66,35 +71,27 @@ class Expiry(Sweeping):
             unfinished=unfinished,
         )
 
-    def prepare(self, plans: Sequence[Plan]) -> None:
-        """Find the documents before anything is marked: a bucket that does not answer changes
-        nothing."""
+    def prepare(self, plans: Sequence[Plan]) -> Mapping[str, JobctlError | None]:
+        """Find the documents before anything is marked: a bucket that is missing or does not
+        answer changes nothing."""
         jobs = [plan.job for plan in plans if plan.operation.status == _DELETED]
-        if self.context.archive is not None:
-            self.context.archive.keep(jobs)
-        self._found = self._find({job.id: job.s3_key for job in jobs})
-        for answer in self._found.values():
-            if isinstance(answer, CONCERNS_ALL):
+        refused: dict[str, JobctlError | None] = {}
+        found: dict[str, Owned] = {}
+        for job_id, answer in self._search.find({job.id: job.s3_key for job in jobs}).items():
+            if isinstance(answer, (*ENDS_WORK, NotFoundError)):
                 raise answer
+            if isinstance(answer, JobctlError):
+                refused[job_id] = _untold(job_id, answer)
+            elif answer is None:
+                refused[job_id] = None
+            else:
+                found[job_id] = answer
+        self._found = found
+        return refused | dict(self.context.keep(found, Sweep.RETENTION))
 
     def look_for(self, claims: Mapping[str, str | None]) -> None:
-        """Many batches follow: their documents are looked for together, when the first one asks."""
-        self._claims, self._ahead = claims, {}
-
-    def _find(
-        self, claims: Mapping[str, str | None]
-    ) -> Mapping[str, Sequence[tuple[str, str]] | JobctlError]:
-        if self._claims and not self._ahead:
-            self._ahead = self._documents.find(self._claims, results=self.context.results)
-        known = {
-            job_id: self._ahead[job_id]
-            for job_id, key in claims.items()
-            if job_id in self._ahead and self._claims[job_id] == key
-        }
-        rest = {job_id: key for job_id, key in claims.items() if job_id not in known}
-        if not rest:
-            return known
-        return {**known, **self._documents.find(rest, results=self.context.results)}
+        """Several batches follow soon: their documents are looked for together."""
+        self._search.expect(claims)
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
         by_id = {plan.job.id: plan for plan in plans if plan.operation.status == _DELETED}
@@ -110,7 +107,7 @@ class Expiry(Sweeping):
         for job_id, answer in removed.items():
             if isinstance(answer, JobctlError):
                 outcomes[job_id] = _begun(by_id[job_id], answer)
-                if isinstance(answer, CONCERNS_ALL):
+                if isinstance(answer, ENDS_WORK):
                     self.unreachable = answer
             else:
                 deleted[job_id] = answer
@@ -120,23 +117,34 @@ class Expiry(Sweeping):
         self, plans: Mapping[str, Plan]
     ) -> tuple[Mapping[str, Operation], Mapping[str, int | JobctlError]]:
         self.context.lease.renew()
-        revived = self._revived(plans)
+        guard = DeletionGuard(lambda ids: self._revived(ids, plans), self.context.lease)
+        revived = guard.objections([*plans])
+        if guard.failure is not None:
+            raise guard.failure
         left = {job_id: self._found[job_id] for job_id in plans if job_id not in revived}
-        return revived, self._documents.delete_found(left)
+        removed = self._documents.delete_found(left, guard)
+        self.unreachable = guard.failure
+        refused = {
+            job_id: failed_operation(
+                job_id, self.action, error, status=plans[job_id].job.shown_status
+            )
+            for job_id, error in (*revived.items(), *removed.items())
+            if isinstance(error, ConflictError)
+        }
+        return refused, {one: answer for one, answer in removed.items() if one not in refused}
 
-    def _revived(self, plans: Mapping[str, Plan]) -> Mapping[str, Operation]:
+    def _revived(
+        self, ids: Sequence[str], plans: Mapping[str, Plan]
+    ) -> Mapping[str, ConflictError]:
         """Those that somebody has changed since they were marked: nothing of theirs is deleted."""
-        found: dict[str, Operation] = {}
-        for one in self._jobs.peek([*plans]):
+        found: dict[str, ConflictError] = {}
+        for one in self._jobs.peek(ids):
             job = plans[one.job_id].job
             if (one.status, one.updated_at) != (job.raw_status, job.stamp):
-                error = ConflictError(
+                found[job.id] = ConflictError(
                     f"job {job.id} has changed since its deletion was begun: nothing was deleted",
                     hint="the next run lets it go",
                     job_id=job.id,
-                )
-                found[job.id] = failed_operation(
-                    job.id, self.action, error, status=job.shown_status
                 )
         return found
 
@@ -159,7 +167,7 @@ class Expiry(Sweeping):
         return {
             job_id: self._done(plans[job_id], answer, count)
             if isinstance(answer, Applied)
-            else _begun(plans[job_id], answer)
+            else replace(_begun(plans[job_id], answer), objects=count)
             for (job_id, count), answer in zip(deleted.items(), answers, strict=True)
         }
 
@@ -182,13 +190,15 @@ class Expiry(Sweeping):
 
     def _intent(self, job: Job, now: datetime, why: str) -> Mutation:
         return replace(
-            deletion_intent(self.context, job, now), summary=f"retention: {why}", ttl=_LONG_ENOUGH
+            deletion_intent(self.context, job, now),
+            summary=f"retention: {why}",
+            least_ttl=_LONG_ENOUGH,
         )
 
-    def _let_go(self, job: Job, now: datetime) -> Plan:
+    def _let_go(self, job: Job, now: datetime, why: str) -> Plan:
         """Take the mark off a job that somebody has revived behind it."""
         mutation = replace(
-            self.context.change_of(job, now, "delete-abandon"),
+            self.context.change_of(job, now, self.letting_go),
             expected_stamp=job.stamp or "",
             expected_cleanup=DELETING,
             to_status=job.status,
@@ -196,15 +206,16 @@ class Expiry(Sweeping):
             removed_fields=("cleanup_state", "cleanup_stamp"),
             keeps_place=True,
         )
-        note = "has changed since its deletion was begun: it is let go"
-        operation = operation_on(job, mutation.action, op_id=mutation.op_id, notes=(note,))
+        operation = operation_on(job, mutation.action, op_id=mutation.op_id, notes=(why,))
         return Plan(job=job, operation=operation, mutation=mutation)
 
 
-def _is_revived(job: Job) -> bool:
-    """Some workers write the status and no time of change."""
-    moved = job.cleanup_stamp is not None and job.cleanup_stamp != (job.stamp or "")
-    return moved or not job.is_terminal
+def _untold(job_id: str, error: JobctlError) -> PartlyDoneError:
+    return PartlyDoneError(
+        f"job {job_id}: its documents cannot be told, so it stays: {error.message}",
+        hint=error.hint,
+        job_id=job_id,
+    )
 
 
 def _begun(plan: Plan, error: JobctlError) -> Operation:

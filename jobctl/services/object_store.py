@@ -1,8 +1,9 @@
 """What the services need of the documents' store, as a Protocol; see `jobctl.storage`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 
@@ -31,6 +32,23 @@ class Deletion:
     failed: tuple[UndeletedObject, ...] = ()
 
 
+class Versions(StrEnum):
+    """What a bucket keeps of what is deleted."""
+
+    NONE = ""
+    ALL = "versions"
+    OLDER = "older-versions"
+    LOCKED = "locked-versions"
+
+
+Objections = Callable[[Sequence[str]], Mapping[str, UndeletedObject]]
+"""What speaks against the deletion of some of these keys at this moment."""
+
+
+def no_objections(keys: Sequence[str]) -> Mapping[str, UndeletedObject]:  # noqa: ARG001 - as above
+    return {}
+
+
 class ObjectStore(Protocol):
     """Documents. Failures are JobctlErrors that name the bucket and the remedy."""
 
@@ -54,14 +72,20 @@ class ObjectStore(Protocol):
     def walk(self, bucket: str) -> Iterator[StoredObject]:
         """Every object of the bucket, in any order, streamed."""
 
-    def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
-        """Delete exactly *keys*; a missing key counts as deleted, every answer is checked."""
+    def delete(
+        self, bucket: str, keys: Iterable[str], *, objections: Objections = no_objections
+    ) -> Deletion:
+        """Delete exactly *keys*; a missing key counts as deleted, every answer is checked.
+
+        *objections* are asked for right before each request is sent, also before one that is
+        sent again, and from several threads; what they name is left alone and counts as failed.
+        """
 
     def check_bucket(self, bucket: str) -> None:
         """Raise unless the bucket exists and may be listed."""
 
-    def keeps_versions(self, bucket: str) -> bool | None:
-        """Whether a deleted object's data stays behind as a version; None where nobody may ask."""
+    def keeps_versions(self, bucket: str) -> Versions | None:
+        """What of a deleted object's data stays behind; None where nobody may ask."""
 
     def locate(self, bucket: str, key: str) -> str:
         """How a person names the object: `s3://bucket/key` or a file path."""

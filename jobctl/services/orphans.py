@@ -8,18 +8,20 @@ what has another name may be anybody's.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from typing import ClassVar
 
 from jobctl.domain.identifiers import is_uuid
 from jobctl.domain.moments import format_duration
-from jobctl.domain.ownership import document_owners, is_own_document, result_owners
+from jobctl.domain.ownership import document_owners, is_own_document, result_owners, shown_key
 from jobctl.domain.retention import Due, RetentionPolicy, Sweep
-from jobctl.errors import JobctlError, PartlyDoneError
+from jobctl.errors import ConflictError, JobctlError, PartlyDoneError
+from jobctl.services.deletion_guard import DeletionGuard
 from jobctl.services.documents import Documents
 from jobctl.services.object_store import StoredObject
 from jobctl.services.operations import Operation, counted, failed_operation, without_job
+from jobctl.services.parallel import in_parallel
 from jobctl.services.ports import JobStore
 from jobctl.services.sweeps import SweepContext, record_all
 
@@ -91,12 +93,6 @@ def _due(policy: RetentionPolicy, bucket: str, found: StoredObject, owner: str) 
     )
 
 
-def shown_key(key: str, owner: str) -> str:
-    """*key* up to its owner's id: behind it may stand a name."""
-    before, _, rest = key.partition(owner)
-    return f"{before}{owner}{rest if rest.startswith('.') else rest[:1] + '…'}"
-
-
 class Orphans:
     action: ClassVar = "delete-orphan"
 
@@ -106,19 +102,73 @@ class Orphans:
         self._documents = documents
 
     def delete(self, orphans: Sequence[Due]) -> Iterator[Operation]:
-        """An operation for each; behind a record of the intent, a job id one."""
+        """An operation for each that is not put off; behind a record of the intent, a job id one.
+
+        Each is judged again: a plan may be days old.
+        """
         self._context.lease.renew()
-        free = [one for one in orphans if one.key not in self._claimed]
-        unknown = _unknown(self._jobs, [*dict.fromkeys(one.job_id for one in free)])
-        intents = self._record(sorted(unknown), "orphan-intent", "documents of no job")
-        found: dict[str, list[tuple[str, str]]] = {}
-        for one in free:
-            if one.job_id in intents and intents[one.job_id] is None:
-                found.setdefault(one.job_id, []).append((one.bucket, one.key))
-        removed = self._documents.delete_found(found)
-        done = self._record_done(removed)
+        spared = self._spared(orphans)
+        owned: dict[str, list[tuple[str, str]]] = {}
         for one in orphans:
-            yield self._outcome(one, intents.get(one.job_id), done.get(one.job_id))
+            if _place(one) not in spared:
+                owned.setdefault(one.job_id, []).append(_place(one))
+        unkept = self._context.keep(owned, Sweep.ORPHANS)
+        ready = {one: places for one, places in owned.items() if one not in unkept}
+        intents = self._record(sorted(ready), "orphan-intent", "documents of no job")
+        guard = DeletionGuard(self._owned_again, self._context.lease)
+        removed = self._documents.delete_found(
+            {one: places for one, places in ready.items() if intents[one] is None}, guard
+        )
+        outcomes = {**unkept, **intents, **self._record_done(removed)}
+        for one in orphans:
+            spared_for = spared.get(_place(one))
+            if spared_for is not None:
+                yield _left(one, spared_for)
+            elif (outcome := outcomes[one.job_id]) is not None:
+                yield _outcome(one, outcome, is_gone=isinstance(removed.get(one.job_id), int))
+        if guard.failure is not None:
+            raise guard.failure
+
+    def _spared(self, orphans: Sequence[Due]) -> Mapping[tuple[str, str], str | JobctlError]:
+        """Those that are no orphans any more, or not this run's, and why."""
+        owners = {_place(one): self._owners(one) for one in orphans}
+        unknown = _unknown(self._jobs, [*dict.fromkeys(chain(*owners.values()))])
+        found: dict[tuple[str, str], str | JobctlError] = {}
+        for place, several in owners.items():
+            if not several:
+                found[place] = "it is not for this run: results are deleted only with --results"
+            elif place[1] in self._claimed or not unknown.issuperset(several):
+                found[place] = "it belongs to a job now"
+        asked = [place for place in owners if place not in found]
+        answers = zip(asked, in_parallel(self._young, asked), strict=True)
+        return found | {place: why for place, why in answers if why is not None}
+
+    def _owners(self, one: Due) -> Sequence[str]:
+        buckets = self._documents.buckets
+        places = {buckets.documents: document_owners}
+        if self._context.results:
+            places[buckets.results] = result_owners
+        several = places[one.bucket](one.key) if one.bucket in places else ()
+        return several if all(map(is_uuid, several)) else ()
+
+    def _young(self, place: tuple[str, str]) -> str | None:
+        self._context.lease.hold()
+        bucket, key = place
+        policy = self._context.policy
+        # A listing says when it was written, and no store reads the object for it.
+        for found in self._documents.objects.list(bucket, key):
+            if found.key == key:
+                is_old = policy.cutoff - found.modified_at > policy.grace
+                return None if is_old else "it was written again since"
+        return "it is gone already"
+
+    def _owned_again(self, ids: Sequence[str]) -> Mapping[str, JobctlError]:
+        unknown = _unknown(self._jobs, ids)
+        return {
+            one: ConflictError(f"there is a job {one} now: its documents stay", job_id=one)
+            for one in ids
+            if one not in unknown
+        }
 
     @cached_property
     def _claimed(self) -> frozenset[str]:
@@ -153,12 +203,19 @@ class Orphans:
     ) -> Mapping[str, JobctlError | None]:
         return record_all(self._context, ids, action, summary, jobs=self._jobs)
 
-    def _outcome(
-        self, due: Due, refused: JobctlError | None, removed: int | JobctlError | None
-    ) -> Operation:
-        outcome = refused or removed
-        if due.key in self._claimed or outcome is None:
-            return without_job(due.job_id, self.action, "it belongs to a job now")
-        if isinstance(outcome, JobctlError):
-            return failed_operation(due.job_id, self.action, outcome)
-        return replace(without_job(due.job_id, self.action, due.reason, objects=1), changed=True)
+
+def _place(due: Due) -> tuple[str, str]:
+    return due.bucket, due.key
+
+
+def _left(due: Due, why: str | JobctlError) -> Operation:
+    if isinstance(why, JobctlError):
+        return failed_operation(due.job_id, Orphans.action, why)
+    return without_job(due.job_id, Orphans.action, why)
+
+
+def _outcome(due: Due, outcome: int | JobctlError, *, is_gone: bool) -> Operation:
+    if isinstance(outcome, JobctlError):
+        failed = failed_operation(due.job_id, Orphans.action, outcome)
+        return replace(failed, objects=int(is_gone))
+    return replace(without_job(due.job_id, Orphans.action, due.reason, objects=1), changed=True)

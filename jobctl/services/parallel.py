@@ -6,6 +6,7 @@ from typing import TypeVar
 from jobctl.errors import (
     BadConfigurationError,
     JobctlError,
+    LockedError,
     NotPermittedError,
     UnavailableError,
 )
@@ -15,6 +16,8 @@ R = TypeVar("R")
 _THREADS = 16  # as many as the object store keeps connections
 # What befalls one question befalls all of them.
 CONCERNS_ALL = (UnavailableError, NotPermittedError, BadConfigurationError)
+# What further jobs would meet as well, once documents are being deleted.
+ENDS_WORK = (*CONCERNS_ALL, LockedError)
 
 
 def in_parallel(ask: Callable[[T], R], items: Sequence[T]) -> list[R | JobctlError]:

@@ -4,7 +4,7 @@ The decision comes first and marks the job: killed anywhere, or while the object
 answer, whoever comes next finishes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -20,9 +20,11 @@ from jobctl.errors import (
 )
 from jobctl.services.authors import Author
 from jobctl.services.bulk import Plan
-from jobctl.services.documents import Documents
+from jobctl.services.deletion_guard import DeletionGuard
+from jobctl.services.document_search import DocumentSearch
+from jobctl.services.documents import Documents, Owned
 from jobctl.services.operations import Operation, counted
-from jobctl.services.parallel import CONCERNS_ALL
+from jobctl.services.parallel import ENDS_WORK
 from jobctl.services.ports import Applied, JobStore, Mutation
 
 
@@ -43,12 +45,25 @@ def denial(author: Author) -> Ending:
 
 
 class PendingDocuments:
-    """`unreachable` is why it makes no sense to go on with further jobs."""
+    """`unreachable` is why it makes no sense to go on with further jobs. *keep* comes before the
+    documents go; those that it answers with are left."""
 
-    def __init__(self, ending: Ending, jobs: JobStore, documents: Documents) -> None:
+    def __init__(
+        self,
+        ending: Ending,
+        jobs: JobStore,
+        documents: Documents,
+        *,
+        keep: Callable[[Mapping[str, Owned]], Mapping[str, JobctlError | None]] = lambda _: {},
+    ) -> None:
         self._ending = ending
         self._jobs = jobs
         self._documents = documents
+        self._keep = keep
+        lease = ending.author.lease
+        self._search = DocumentSearch(
+            documents=documents, hold=lease.hold if lease else lambda: None
+        )
         self.unreachable: JobctlError | None = None
 
     def complete(self, plans: Sequence[Plan]) -> Mapping[str, Operation]:
@@ -81,18 +96,42 @@ class PendingDocuments:
         outcomes: dict[str, Operation] = {}
         finished: dict[str, Mutation] = {}
         claims = {job_id: job.s3_key for job_id, job in ended.items()}
-        for job_id, answer in self._documents.remove(claims).items():
+        guard = DeletionGuard(lambda ids: self._moved_on(ids, plans), self._ending.author.lease)
+        for job_id, answer in self._removed(claims, guard).items():
             plan = plans[job_id]
-            if isinstance(answer, JobctlError):
+            if isinstance(answer, ConflictError):
+                outcomes[job_id] = replace(plan.operation, error=answer)
+            elif isinstance(answer, JobctlError):
                 outcomes[job_id] = self._unfinished(plan, answer)
-                if isinstance(answer, CONCERNS_ALL):
+                if isinstance(answer, ENDS_WORK):
                     self.unreachable = answer
             else:
                 outcomes[job_id] = self._told(plan, answer)
                 finished[job_id] = self._finished(ended[job_id], now, answer)
+        self.unreachable = self.unreachable or guard.failure
         for job_id, applied in zip(finished, self._apply([*finished.values()]), strict=True):
             outcomes[job_id] = self._settled(plans[job_id], outcomes[job_id], applied, now)
         return outcomes
+
+    def _removed(
+        self, claims: Mapping[str, str | None], guard: DeletionGuard
+    ) -> Mapping[str, int | JobctlError]:
+        found = {one: it for one, it in self._search.find(claims).items() if it is not None}
+        owned = {one: it for one, it in found.items() if it and not isinstance(it, JobctlError)}
+        try:
+            unkept = {one: error for one, error in self._keep(owned).items() if error}
+        except JobctlError as error:
+            unkept = dict.fromkeys(owned, error)
+        return self._documents.delete_found(found | unkept, guard)
+
+    def _moved_on(
+        self, ids: Sequence[str], plans: Mapping[str, Plan]
+    ) -> Mapping[str, ConflictError]:
+        return {
+            one.job_id: self._revived(plans[one.job_id].job)
+            for one in self._jobs.peek(ids)
+            if parse_status(one.status) is not self._ending.status
+        }
 
     def _apply(self, mutations: Sequence[Mutation]) -> Sequence[Applied | JobctlError]:
         try:

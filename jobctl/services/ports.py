@@ -128,6 +128,7 @@ class Mutation:
     exists without one. `expected_cleanup` likewise, where it is not None. `held_token` must be
     the record's approval token and `consumes` a token of the job; both are gone afterwards.
     `expected_stamp` is the stored `updated_at`, and `lease` what this run's lease must hold.
+    `least_ttl` only ever raises what the record has left to live; `ttl` sets it.
     `keeps_place` leaves the job where it is in the index: it did not move on. `delete` removes
     the record and everything that points to it; `only_recorded` writes the audit record alone,
     and unless it `compares`, whatever has become of the job meanwhile.
@@ -148,6 +149,7 @@ class Mutation:
     fields: Mapping[str, object] = field(default_factory=dict)
     removed_fields: Sequence[str] = ()
     ttl: timedelta | None = None
+    least_ttl: timedelta | None = None
     issues: Token | None = None
     token_lifetime: timedelta | None = None
     deadline: datetime | None = None
@@ -190,6 +192,10 @@ class Lease(Protocol):
 
     def renew(self) -> None:
         """LockedError where it has run out: nothing more may be done then."""
+
+    def hold(self) -> None:
+        """As `renew`, but it asks only where the last time is some seconds ago; from any thread.
+        Whoever was paused for longer than that is told at once."""
 
 
 class JobStore(Protocol):

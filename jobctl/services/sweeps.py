@@ -1,6 +1,6 @@
 """What the sweeps of a cleanup work with, and what they have in common."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,19 +11,43 @@ from jobctl.errors import JobctlError, LockedError
 from jobctl.services.archive import Archive
 from jobctl.services.authors import Author
 from jobctl.services.bulk import Plan, Verb
+from jobctl.services.document_search import DocumentSearch
+from jobctl.services.documents import Documents, Owned
 from jobctl.services.operations import Operation, operation_on, without_job
-from jobctl.services.ports import Applied, JobRecord, JobStore, Lease, Mutation, QueueEntry
+from jobctl.services.ports import JobRecord, JobStore, Lease, Mutation, QueueEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepContext(Author):
-    """Every change is fenced by *lease*."""
+    """Every change is fenced by *lease*. `stopped` says that nothing further is to be begun."""
 
     policy: RetentionPolicy
     ttl: TtlPolicy
     lease: Lease
     results: bool = False
     archive: Archive | None = None
+    stopped: Callable[[], bool] = lambda: False
+
+    def search(self, documents: Documents) -> DocumentSearch:
+        return DocumentSearch(
+            documents=documents,
+            results=self.results,
+            hold=self.lease.hold,
+            stopped=self.stopped,
+        )
+
+    def keep(
+        self, found: Mapping[str, Owned], sweep: Sweep, *, stops: bool = True
+    ) -> Mapping[str, JobctlError | None]:
+        """See `Archive.keep`; without an archive nothing has to be kept."""
+        if self.archive is None or not found:
+            return {}
+        return self.archive.keep(
+            found,
+            sweep=sweep,
+            hold=self.lease.hold,
+            stopped=self.stopped if stops else lambda: False,
+        )
 
 
 class Sweeping(Verb):
@@ -89,18 +113,11 @@ def record_all(
         )
         for job_id in ids
     ]
-    return {
-        job_id: answer if isinstance(answer, JobctlError) else None
-        for job_id, answer in apply_fenced(records, jobs=jobs).items()
-    }
-
-
-def apply_fenced(
-    mutations: Sequence[Mutation], *, jobs: JobStore
-) -> Mapping[str, Applied | JobctlError]:
-    """The outcomes by job id; LockedError where the lease is lost."""
-    answers = jobs.apply_all(mutations) if mutations else ()
+    answers = jobs.apply_all(records) if records else ()
     for answer in answers:
         if isinstance(answer, LockedError):
             raise answer
-    return {one.job_id: answer for one, answer in zip(mutations, answers, strict=True)}
+    return {
+        one.job_id: answer if isinstance(answer, JobctlError) else None
+        for one, answer in zip(records, answers, strict=True)
+    }

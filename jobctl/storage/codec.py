@@ -135,6 +135,7 @@ BRIEF = (
     "cancelled_at",
     "approval_expires_at",
     "cleanup_state",
+    "cleanup_stamp",
     "s3_key",
     *_TELLING,
 )

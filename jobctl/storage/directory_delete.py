@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobctl.errors import JobctlError, RefusedError
-from jobctl.services.object_store import Deletion, UndeletedObject
+from jobctl.services.object_store import Deletion, Objections, UndeletedObject
 from jobctl.storage.directory_files import (
     directory_errors,
     existing,
@@ -16,8 +16,11 @@ from jobctl.storage.directory_files import (
 )
 
 
-def delete_files(root: Path, bucket: str, keys: Iterable[str]) -> Deletion:
-    """Each of *keys* is in exactly one part of the result; a missing file counts as deleted."""
+def delete_files(root: Path, bucket: str, keys: Iterable[str], objections: Objections) -> Deletion:
+    """Each of *keys* is in exactly one part of the result; a missing file counts as deleted.
+
+    *objections* are asked for before each file.
+    """
     failed: dict[str, UndeletedObject] = {}
     requested = tuple(dict.fromkeys(keys))
     by_directory: dict[tuple[str, ...], dict[str, str]] = {}
@@ -29,7 +32,7 @@ def delete_files(root: Path, bucket: str, keys: Iterable[str]) -> Deletion:
         else:
             by_directory.setdefault((bucket, *parents), {})[key] = name
     for directory, entries in by_directory.items():
-        failed |= _delete_in(root, directory, entries)
+        failed |= _delete_in(root, directory, entries, objections)
     return Deletion(
         deleted=tuple(key for key in requested if key not in failed),
         failed=tuple(failed[key] for key in requested if key in failed),
@@ -37,7 +40,7 @@ def delete_files(root: Path, bucket: str, keys: Iterable[str]) -> Deletion:
 
 
 def _delete_in(
-    root: Path, directory: Sequence[str], entries: Mapping[str, str]
+    root: Path, directory: Sequence[str], entries: Mapping[str, str], objections: Objections
 ) -> dict[str, UndeletedObject]:
     """Delete files (key to name) of one directory; the answer holds those that may remain."""
     place = root.joinpath(*directory)
@@ -45,7 +48,7 @@ def _delete_in(
         with directory_errors(place), existing(root, directory) as descriptors:
             if descriptors is None:
                 return {}
-            failed = _unlink_each(place, descriptors[-1], entries)
+            failed = _unlink_each(place, descriptors[-1], entries, objections)
             # Else a power cut could bring back documents whose jobs are gone.
             os.fsync(descriptors[-1])
             prune(directory, descriptors)
@@ -55,10 +58,13 @@ def _delete_in(
 
 
 def _unlink_each(
-    place: Path, directory: int, entries: Mapping[str, str]
+    place: Path, directory: int, entries: Mapping[str, str], objections: Objections
 ) -> dict[str, UndeletedObject]:
     failed: dict[str, UndeletedObject] = {}
     for key, name in entries.items():
+        if against := objections([key]):
+            failed |= against
+            continue
         try:
             with directory_errors(place / name):
                 if object_stat(name, directory) is not None:

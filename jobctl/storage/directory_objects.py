@@ -19,7 +19,7 @@ from jobctl.errors import (
     NotPermittedError,
     UnavailableError,
 )
-from jobctl.services.object_store import Deletion, StoredObject
+from jobctl.services.object_store import Deletion, Objections, StoredObject, Versions, no_objections
 from jobctl.storage.directory_delete import delete_files
 from jobctl.storage.directory_files import (
     check_bucket_name,
@@ -104,10 +104,12 @@ class DirectoryObjectStore:
         check_bucket_name(bucket)
         return self._listed([bucket], "")
 
-    def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
+    def delete(
+        self, bucket: str, keys: Iterable[str], *, objections: Objections = no_objections
+    ) -> Deletion:
         """Delete *keys* and the directories that this empties, except the bucket's own."""
         check_bucket_name(bucket)
-        return delete_files(self._root, bucket, keys)
+        return delete_files(self._root, bucket, keys, objections)
 
     def check_bucket(self, bucket: str) -> None:
         """Raise unless the bucket's directory can be written, or created where it is absent."""
@@ -128,8 +130,8 @@ class DirectoryObjectStore:
                 )
             raise NotPermittedError(f"{place} may not be written", hint="check its owner and mode")
 
-    def keeps_versions(self, bucket: str) -> bool:  # noqa: ARG002 - the Protocol's signature
-        return False
+    def keeps_versions(self, bucket: str) -> Versions:  # noqa: ARG002 - the Protocol's signature
+        return Versions.NONE
 
     def locate(self, bucket: str, key: str) -> str:
         return str(self._root / bucket / key)

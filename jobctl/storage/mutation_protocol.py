@@ -61,7 +61,7 @@ def arguments(
         f"{head.seq}-0 {head.hash}" if head.seq else "",
         f"{record.seq}-0",
         "" if mutation.keeps_place else repr(mutation.at.timestamp()),
-        _whole_seconds(mutation.ttl) if mutation.ttl else "",
+        _lifetime(mutation),
         _expected_token(mutation),
         _extent(mutation),
         "-" if mutation.closes_approval else deadline,
@@ -101,6 +101,12 @@ def _removal(entry: QueueEntry) -> tuple[str, str, str]:
 
 def _flat(fields: dict[str, str]) -> list[str]:
     return [text for pair in fields.items() for text in pair]
+
+
+def _lifetime(mutation: Mutation) -> str:
+    if mutation.least_ttl:
+        return f">{_whole_seconds(mutation.least_ttl)}"
+    return _whole_seconds(mutation.ttl) if mutation.ttl else ""
 
 
 def _whole_seconds(duration: timedelta) -> str:

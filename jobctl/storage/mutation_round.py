@@ -3,8 +3,10 @@
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from jobctl.domain.audit import AuditHead, AuditRecord
@@ -57,6 +59,12 @@ class Sender(Protocol):
     def not_sent(self, mutation: Mutation) -> JobctlError: ...
 
 
+def _alike(error: JobctlError, mutation: Mutation) -> JobctlError:
+    own = copy(error)
+    own.job_id = mutation.job_id
+    return own
+
+
 class Round:
     """One call of `apply_all`: sends what is waiting until each mutation has its outcome."""
 
@@ -81,7 +89,10 @@ class Round:
                 if self._lost:
                     self._find_applied()
             except JobctlError as error:
-                self._stop(error) if not self._lost else self._give_up()
+                if self._lost:
+                    self._give_up()
+                else:
+                    self._stop(partial(_alike, error))
             except RepliesLostError:
                 _log.info("replies to operations were lost, looking for them")
                 self._lost = True
@@ -125,7 +136,7 @@ class Round:
         answers = self._script.send(batch)
         for place, attempt, answer in zip(waiting, batch, answers, strict=True):
             if isinstance(answer, Exception):
-                self._stop(self._script.translate(answer))
+                self._stop(partial(_alike, self._script.translate(answer)))
                 return
             self._take(place, attempt, answer)
 
@@ -148,7 +159,7 @@ class Round:
                 answer, mutation
             )
             if self._script.concerns_all(answer, mutation):
-                self._stop(self._outcomes[place])
+                self._stop(lambda one: self._script.refusal(answer, one))
 
     def _earlier(self, mutation: Mutation, answer: Sequence[str]) -> Applied | None:
         """Our own attempt whose reply was lost, if that is why this one was refused."""
@@ -173,10 +184,10 @@ class Round:
             if mutation.op_id in found:
                 self._outcomes[place] = found[mutation.op_id]
 
-    def _stop(self, outcome: Applied | JobctlError) -> None:
+    def _stop(self, refusal: Callable[[Mutation], JobctlError]) -> None:
         """What no mutation can succeed against is not tried once for each of them."""
         for place in self._waiting():
-            self._outcomes[place] = outcome
+            self._outcomes[place] = refusal(self._mutations[place])
 
     def _abandon(self, waiting: Sequence[int]) -> None:
         for place in waiting:

@@ -2,15 +2,17 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobctl.errors import JobctlError, RefusedError
-from jobctl.services.object_store import Deletion, UndeletedObject
+from jobctl.services.object_store import Deletion, Objections, UndeletedObject, no_objections
 from jobctl.storage.object_keys import check_key
 from jobctl.storage.s3_errors import error_code, http_status, s3_errors
 
@@ -26,6 +28,32 @@ _RETRYABLE = frozenset({"InternalError", "SlowDown", "ServiceUnavailable"})
 _PAUSES = (0.2, 0.6, 1.8)
 # What XML 1.0 cannot carry, or parsers fold into a space or a line feed.
 _UNFIT_FOR_XML = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+_ask: ContextVar[Callable[[], None]] = ContextVar("ask", default=lambda: None)
+
+
+class _ObjectedError(Exception):
+    """Something has come to speak against the request, before it was sent or sent again."""
+
+
+def ask_before_each_attempt(client: "S3Client") -> None:
+    """botocore sends a request again by itself, which may be minutes later."""
+
+    def ask(**_: Any) -> None:
+        _ask.get()()
+
+    for operation in ("DeleteObjects", "DeleteObject"):
+        client.meta.events.register(f"before-send.s3.{operation}", ask)
+
+
+@contextmanager
+def _asking(question: Callable[[], None]) -> Iterator[None]:
+    token = _ask.set(question)
+    try:
+        yield
+    finally:
+        _ask.reset(token)
 
 
 @dataclass(slots=True)
@@ -46,6 +74,7 @@ class S3Deleter:
     client: "S3Client"
     bucket: str
     endpoint: str
+    objections: Objections = no_objections
 
     def delete(self, keys: Iterable[str]) -> Deletion:
         """Each of *keys* is asked for once and is in exactly one part of the result.
@@ -80,15 +109,14 @@ class S3Deleter:
 
     def _delete_batch(self, batch: Sequence[str]) -> _Tally:
         """Delete the keys of one request, and again those that failed for the moment only."""
-        send = self._send_one if _UNFIT_FOR_XML.search(batch[0]) else self._send
-        tally = send(batch)
+        tally = self._send(batch)
         for pause in _PAUSES:
             again = [k for k, failure in tally.failed.items() if failure.code in _RETRYABLE]
             if not again:
                 break
             time.sleep(pause)
             try:
-                answer = send(again)
+                answer = self._send(again)
             except JobctlError:
                 break  # the answer of the attempt before still stands
             for key in again:
@@ -97,6 +125,23 @@ class S3Deleter:
         return tally
 
     def _send(self, batch: Sequence[str]) -> _Tally:
+        """One request for what nothing speaks against, however often botocore sends it."""
+        against = self.objections(batch)
+        tally = _Tally(failed=dict(against))
+        if left := [key for key in batch if key not in against]:
+            request = self._request_one if _UNFIT_FOR_XML.search(left[0]) else self._request
+            try:
+                with _asking(lambda: self._require_no_objections(left)):
+                    tally.add(request(left))
+            except _ObjectedError:
+                tally.add(self._send(left))
+        return tally
+
+    def _require_no_objections(self, batch: Sequence[str]) -> None:
+        if self.objections(batch):
+            raise _ObjectedError
+
+    def _request(self, batch: Sequence[str]) -> _Tally:
         with s3_errors(self.bucket, self.endpoint):
             answer = self.client.delete_objects(
                 Bucket=self.bucket,
@@ -110,7 +155,7 @@ class S3Deleter:
                 tally.fail([key], item.get("Code") or "unknown", item.get("Message", ""))
         return tally
 
-    def _send_one(self, batch: Sequence[str]) -> _Tally:
+    def _request_one(self, batch: Sequence[str]) -> _Tally:
         """A key that XML cannot carry, in a request of its own; denied is this key's failure."""
         from botocore.exceptions import ClientError
 

@@ -7,10 +7,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from jobctl.errors import ConflictError, NotFoundError, NotPermittedError
-from jobctl.services.object_store import Deletion, StoredObject
+from jobctl.services.object_store import Deletion, Objections, StoredObject, Versions, no_objections
 from jobctl.storage.object_keys import check_key, check_prefix
 from jobctl.storage.s3_client import connect_s3
-from jobctl.storage.s3_delete import S3Deleter
+from jobctl.storage.s3_delete import S3Deleter, ask_before_each_attempt
 from jobctl.storage.s3_errors import (
     error_code,
     http_status,
@@ -19,6 +19,7 @@ from jobctl.storage.s3_errors import (
     s3_errors,
 )
 from jobctl.storage.s3_upload import S3Upload
+from jobctl.storage.s3_versions import kept_versions
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -134,13 +135,18 @@ class S3ObjectStore:
                     modified_at=item["LastModified"].astimezone(UTC),
                 )
 
-    def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
+    def delete(
+        self, bucket: str, keys: Iterable[str], *, objections: Objections = no_objections
+    ) -> Deletion:
         """Raises only when the first request of 1,000 keys fails; later failures are results."""
         requested = tuple(keys)
         if not requested:
             return Deletion()
         return S3Deleter(
-            client=self._client(bucket), bucket=bucket, endpoint=self._endpoint
+            client=self._client(bucket),
+            bucket=bucket,
+            endpoint=self._endpoint,
+            objections=objections,
         ).delete(requested)
 
     def check_bucket(self, bucket: str) -> None:
@@ -150,14 +156,13 @@ class S3ObjectStore:
             answer = client.list_objects_v2(Bucket=bucket, MaxKeys=1)
         require_s3_answer(answer, "Name", bucket, self._endpoint)
 
-    def keeps_versions(self, bucket: str) -> bool | None:
+    def keeps_versions(self, bucket: str) -> Versions | None:
         client = self._client(bucket)
         try:
             with s3_errors(bucket, self._endpoint):
-                answer = client.get_bucket_versioning(Bucket=bucket)
+                return kept_versions(client, bucket)
         except NotPermittedError:
             return None
-        return answer.get("Status") == "Enabled"
 
     def locate(self, bucket: str, key: str) -> str:
         return f"s3://{bucket}/{key}"
@@ -171,6 +176,7 @@ class S3ObjectStore:
                         region=self._region,
                         addressing_style=self._addressing_style,
                     )
+                ask_before_each_attempt(self._connected)
                 # It can also come from AWS_ENDPOINT_URL or the AWS profile.
                 self._endpoint = public_endpoint(self._connected.meta.endpoint_url)
             return self._connected

@@ -2,7 +2,9 @@
 
 import json
 import re
+import stat
 import time
+from typing import Literal
 
 import pytest
 
@@ -133,6 +135,7 @@ def test_the_report_as_json(world: World) -> None:
         "objects_deleted": 1,
         "eviction_policy": "noeviction",
         "versioned_buckets": [],
+        "versions_kept": {},
     }
 
 
@@ -233,16 +236,71 @@ def test_a_plan_excludes_other_choices_and_must_exist(world: World) -> None:
     assert_refused(world.run("cleanup", "--plan", plan), ExitCode.NOT_FOUND)
 
 
-def test_a_bucket_that_keeps_versions_is_told_of(world: World) -> None:
+def test_the_name_of_a_registered_document_is_not_told(world: World) -> None:
+    uploads = ("uploads/Jane Doe diagnosis.pdf", "uploads/../Jane Doe.pdf", "Jane Doe.pdf")
+    for key in uploads:
+        job_id = world.seed("completed", job_id=new_id(), at=time.time() - LONG_AGO)
+        world.foreign.put_fields(job_id, s3_key=key)
+    outcome = world.run("cleanup", "--yes", "-o", "json")
+    told = outcome.stdout + outcome.stderr + repr(world.redis.xrange(world.key("audit")))
+    assert "Jane" not in told
+    assert f"s3://{world.documents}/uploads/… was registered, not uploaded: it stays" in told
+
+
+def test_a_plan_is_for_its_owner_alone(world: World) -> None:
     _old(world)
-    world.bucket.put_bucket_versioning(
-        Bucket=world.documents, VersioningConfiguration={"Status": "Enabled"}
-    )
-    try:
-        outcome = world.run("cleanup", "--yes", "-o", "tsv")
-    finally:
-        world.bucket.put_bucket_versioning(
-            Bucket=world.documents, VersioningConfiguration={"Status": "Suspended"}
-        )
+    plan = world.directory / "plan.jsonl"
+    for before in (None, 0o644):
+        if before is not None:
+            plan.chmod(before)
+        assert world.run("cleanup", "--plan-out", str(plan)).exit_code == 0
+        assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+
+
+def test_a_plan_has_its_own_grace(world: World) -> None:
+    _old(world)
+    plan = str(world.directory / "plan.jsonl")
+    world.run("cleanup", "--plan-out", plan)
+    with unchanged(world):
+        outcome = world.run("cleanup", "--plan", plan, "--grace", "9d", "--yes")
+    assert_refused(outcome, ExitCode.USAGE)
+
+
+@pytest.mark.parametrize(
+    ("status", "kept", "note"),
+    [
+        ("Enabled", "versions", "bucket {} keeps their data as versions"),
+        ("Suspended", "older-versions", "bucket {}: versioning is suspended: older versions stay"),
+    ],
+)
+def test_a_bucket_that_keeps_versions_is_told_of(
+    strict_world: World, status: Literal["Enabled", "Suspended"], kept: str, note: str
+) -> None:
+    world, bucket = strict_world, new_id()
+    world.bucket.create_bucket(Bucket=bucket)
+    for one in ("Enabled", status):
+        world.bucket.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": one})
+        if one == "Enabled":
+            job_id = world.seed("completed", job_id=new_id(), at=time.time() - LONG_AGO)
+            world.bucket.put_object(Bucket=bucket, Key=f"temp/{job_id}.pdf", Body=b"x")
+    _assert_told(world, bucket, kept, note)
+
+
+def test_a_bucket_with_locks_is_told_of(strict_world: World) -> None:
+    world, bucket = strict_world, new_id()
+    world.bucket.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    job_id = world.seed("completed", job_id=new_id(), at=time.time() - LONG_AGO)
+    world.bucket.put_object(Bucket=bucket, Key=f"temp/{job_id}.pdf", Body=b"x")
+    note = "bucket {} keeps their data as versions, locked ones until their retention ends"
+    _assert_told(world, bucket, "locked-versions", note)
+
+
+def _assert_told(world: World, bucket: str, kept: str, note: str) -> None:
+    keys = ("versioned_buckets", "versions_kept")
+    outcome = world.run("cleanup", "--yes", "-q", "-o", "json", JOBCTL_DOCUMENTS_BUCKET=bucket)
     assert outcome.exit_code == 0
-    assert f"bucket {world.documents} keeps their data as versions" in outcome.stderr
+    assert [outcome.json["summary"][key] for key in keys] == [[bucket], {bucket: kept}]
+    job_id = world.seed("completed", job_id=new_id(), at=time.time() - LONG_AGO)
+    world.bucket.put_object(Bucket=bucket, Key=f"temp/{job_id}.pdf", Body=b"x")
+    outcome = world.run("cleanup", "--yes", JOBCTL_DOCUMENTS_BUCKET=bucket)
+    assert note.format(bucket) in outcome.stderr

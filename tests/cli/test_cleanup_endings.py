@@ -7,7 +7,7 @@ import time
 
 from jobctl.errors import ExitCode
 from tests.acceptance.embedded import short_directory
-from tests.cli.decisions import actions, with_document
+from tests.cli.decisions import actions, request_approval, with_document
 from tests.cli.expect import assert_refused, unchanged
 from tests.cli.runner import run
 from tests.cli.world import World, new_id
@@ -126,3 +126,15 @@ def test_an_archive_holds_what_was_deleted(world: World) -> None:
     [line] = gzip.decompress(file.read_bytes()).splitlines()
     entry = json.loads(line)
     assert (entry["id"], entry["fields"]) == (job_id, record)
+
+
+def test_a_bucket_that_is_missing_changes_nothing(world: World) -> None:
+    for _ in range(12):
+        _old(world, "failed")
+    request_approval(world, approval_expires_at="2026-01-01T00:00:00+00:00")
+    with unchanged(world):
+        outcome = world.run(
+            "cleanup", "--yes", "--max-delete", "100%", JOBCTL_DOCUMENTS_BUCKET="nosuch"
+        )
+    assert_refused(outcome, ExitCode.NOT_FOUND)
+    assert "bucket nosuch does not exist" in outcome.stderr

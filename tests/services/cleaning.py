@@ -76,7 +76,7 @@ def planned(
     return select(request, jobs=world.redis.store, documents=documents(world), lines=StringIO())
 
 
-def lease_of(world: World, claim: str = "") -> RedisLease:
+def lease_of(world: World, claim: str = "", **changes: Any) -> RedisLease:
     return RedisLease(
         world.redis.raw,
         key=world.redis.keys.lease,
@@ -84,6 +84,7 @@ def lease_of(world: World, claim: str = "") -> RedisLease:
         claim=claim or f"{uuid4().hex} {ACTOR}",
         lifetime=timedelta(seconds=60),
         server="the test's server",
+        **changes,
     )
 
 

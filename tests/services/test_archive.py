@@ -176,7 +176,7 @@ def test_results_that_are_deleted_are_kept_as_well(world: World, tmp_path: Path)
         world,
         sweeps=RETENTION,
         results=True,
-        archive=lambda: archive(world, store, with_documents=True, results=True),
+        archive=lambda: archive(world, store, with_documents=True),
     )
     assert world.keys_in(RESULTS) == set()
     kept = {name.partition(f"{RUN}/")[2] for name in files(tmp_path / "archive")}

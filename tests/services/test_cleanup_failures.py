@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 
-from jobctl.errors import ExitCode, LockedError, UnavailableError
+from jobctl.domain.retention import USUAL_SWEEPS, Sweep
+from jobctl.errors import ExitCode, LockedError, NotFoundError, UnavailableError
 from jobctl.services.cleanup import Pace
 from tests.services.cleaning import (
+    DAY,
     actions_on,
     done,
     held_lease,
     job_of_the_past,
     lease_of,
     planned,
+    revive,
     swept,
 )
-from tests.services.deciding import snapshot
+from tests.services.deciding import awaiting, lives, server_time, snapshot
 from tests.services.observed import ObservedJobs
 from tests.services.world import DOCUMENTS, World
 
@@ -56,6 +59,51 @@ def test_a_bucket_that_cannot_be_listed_changes_nothing(world: World) -> None:
         swept(world)
     assert all(actions_on(world, job_id) == [] for job_id in ids)
     assert world.keys_in(DOCUMENTS) == _documents(*ids)
+
+
+def test_a_missing_bucket_changes_nothing_though_few_jobs_are_due(world: World) -> None:
+    _jobs(world, 3)
+    awaiting(world, "job-1", approval_expires_at=(server_time(world) - DAY).isoformat())
+    before = snapshot(world)
+    gone = NotFoundError("bucket documents does not exist")
+    for method in ("check_bucket", "list"):
+        world.objects.failing = {method: gone}
+        sweeps = frozenset({Sweep.RETENTION}) if method == "list" else USUAL_SWEEPS
+        plan = planned(world, sweeps=sweeps)
+        with pytest.raises(NotFoundError):
+            swept(world, plan)
+        assert snapshot(world) == before
+
+
+def test_a_job_whose_documents_cannot_be_told_stays_alone(world: World) -> None:
+    ids = _jobs(world, 3)
+    odd = job_of_the_past(world, "job-\udcff", document=False)
+    before = world.redis.hash(odd)
+    report, operations = swept(world)
+    [failed] = [one for one in operations if one.error]
+    assert (failed.id, failed.changed, report.exit_code) == (odd, False, 3)
+    assert [job_id for job_id, _ in done(operations)] == ids
+    assert world.redis.hash(odd) == before
+
+
+@pytest.mark.parametrize("days", [None, 1, 30])
+def test_an_intent_never_shortens_what_a_record_has_to_live(world: World, days: int | None) -> None:
+    [job_id] = _jobs(world, 1)
+    key = world.redis.keys.job(job_id)
+    world.redis.raw.persist(key)
+    if days is not None:
+        world.redis.raw.expire(key, days * DAY)
+    world.objects.broken.add("delete")
+    swept(world)
+    assert world.redis.hash(job_id)["cleanup_state"] == "deleting"
+    if days is None:
+        assert world.redis.raw.ttl(key) == -1
+    else:
+        assert lives(world, max(days, 7) * DAY, key)
+    world.objects.broken.clear()
+    revive(world, job_id)
+    assert done(swept(world)[1]) == [(job_id, "delete-abandon")]
+    assert world.redis.raw.ttl(key) == -1 if days is None else lives(world, max(days, 7) * DAY, key)
 
 
 def test_without_the_object_store_all_records_stay(world: World) -> None:
@@ -158,6 +206,9 @@ class _LostLease:
             _lose(self._world, "taken over")
         self._lease.renew()
 
+    def hold(self) -> None:
+        self._lease.hold()
+
 
 def test_a_run_that_loses_its_lease_behind_the_marks_deletes_no_document(world: World) -> None:
     ids = _jobs(world, 3)
@@ -228,6 +279,8 @@ class _SlowLease:
 
     def renew(self) -> None:
         self._clock["now"] += 7.0
+
+    hold = renew
 
 
 def test_a_rate_is_kept_though_renewing_the_lease_takes_time(

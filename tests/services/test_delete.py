@@ -123,7 +123,7 @@ def test_delete_leaves_a_document_that_was_registered_by_its_key(world: World) -
     operation = only(run(world, "job-1"))
     assert operation.changed
     assert world.keys_in(DOCUMENTS) == {"inbox/contract.pdf"}
-    assert any("inbox/contract.pdf" in note and "stays" in note for note in operation.notes)
+    assert any("inbox/… was" in note and "stays" in note for note in operation.notes)
 
 
 @pytest.mark.parametrize("results", [False, True])
@@ -200,7 +200,7 @@ def test_one_object_that_cannot_be_deleted_keeps_the_job_and_is_named(world: Wor
     operation = only(run(world, "job-1"))
     assert isinstance(operation.error, PartlyDoneError)
     assert operation.error.exit_code == ExitCode.PARTIAL
-    assert "job-1/pages/1.png" in operation.error.message
+    assert "job-1/…" in operation.error.message
     assert "1 of 4" in operation.error.message
     assert world.keys_in(DOCUMENTS) == {"job-1/pages/1.png"}
     assert world.redis.hash()["status"] == "failed"

@@ -7,6 +7,7 @@ import pytest
 
 from jobctl.domain.status import JobStatus
 from jobctl.errors import ConflictError, ExitCode, NotFoundError
+from jobctl.services.object_store import Versions
 from tests.cli.foreign import ForeignJobService
 from tests.services.deciding import (
     ACTOR,
@@ -143,7 +144,7 @@ def test_deny_leaves_a_document_that_was_registered_by_its_key(world: World) -> 
     operation = only(denied(world, "job-1"))
     assert world.keys_in(DOCUMENTS) == {"inbox/contract.pdf"}
     assert operation.notes[0] == "1 object deleted"
-    assert "inbox/contract.pdf was registered" in operation.notes[1]
+    assert "inbox/… was registered" in operation.notes[1]
 
 
 def test_deny_takes_a_dotted_document_that_the_record_names(world: World) -> None:
@@ -159,7 +160,7 @@ def test_deny_tells_where_a_bucket_keeps_what_was_deleted(
     awaiting(world)
     awaiting(world, "job-2")
     world.objects.delete(DOCUMENTS, ["temp/job-2.pdf"])
-    monkeypatch.setattr(world.objects, "keeps_versions", lambda _: True)
+    monkeypatch.setattr(world.objects, "keeps_versions", lambda _: Versions.ALL)
     with_document, without = denied(world, "job-1", "job-2")
     assert with_document.notes[1] == f"bucket {DOCUMENTS} keeps their data as versions"
     assert without.notes == ("0 objects deleted",)

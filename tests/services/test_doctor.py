@@ -21,6 +21,7 @@ from jobctl.services.doctor import (
     ServerHealth,
     doctor,
 )
+from jobctl.services.object_store import Versions
 from jobctl.storage.redis_connection import connect, parse_redis_url
 from jobctl.storage.redis_health import RedisProbe
 from tests.services.world import DOCUMENTS, RESULTS, UnreliableObjects, World
@@ -182,8 +183,8 @@ def test_a_bucket_that_is_down_fails_its_own_check_and_no_other(
 
 def test_a_bucket_that_keeps_versions_is_a_warning(world: World) -> None:
     class Versioned(UnreliableObjects):
-        def keeps_versions(self, bucket: str) -> bool:
-            return bucket == DOCUMENTS
+        def keeps_versions(self, bucket: str) -> Versions:
+            return Versions.ALL if bucket == DOCUMENTS else Versions.NONE
 
     report = doctor(store=Told(SOUND), objects=Versioned(world.root), buckets=(DOCUMENTS,))
     assert check(report, f"bucket {DOCUMENTS}").result == "warning"

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from jobctl.domain.ownership import shown_key
 from jobctl.domain.retention import Due, Sweep
 from jobctl.errors import JobctlError, UnavailableError
-from jobctl.services.orphans import shown_key
 from jobctl.storage.keys import Keys
 from tests.servers.proxy import FaultProxy
 from tests.services.cleaning import DAY, actions_on, job_of_the_past, planned, policy, swept

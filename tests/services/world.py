@@ -1,6 +1,6 @@
 """Jobs on a real server and documents in a directory that can fail on demand."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -13,7 +13,13 @@ from jobctl.domain.status import JobStatus, TtlPolicy
 from jobctl.errors import JobctlError, UnavailableError
 from jobctl.services.create import CreateJob, CreationPolicy, NewDocument
 from jobctl.services.documents import Buckets, Documents
-from jobctl.services.object_store import Deletion, StoredObject, UndeletedObject
+from jobctl.services.object_store import (
+    Deletion,
+    Objections,
+    StoredObject,
+    UndeletedObject,
+    no_objections,
+)
 from jobctl.services.ports import Applied, Mutation
 from jobctl.storage.directory_objects import DirectoryObjectStore
 from tests.storage.redis_under_test import RedisUnderTest
@@ -23,11 +29,13 @@ BODY = b"%PDF-1.7 a document"
 
 
 class UnreliableObjects(DirectoryObjectStore):
-    """`broken` names the methods that fail; `stuck` the keys that cannot be deleted."""
+    """`broken` names the methods that fail, `failing` says how; `stuck` the keys that
+    cannot be deleted. What is `before` a method, or the deletion of a key, happens once."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.broken: set[str] = set()
+        self.failing: dict[str, JobctlError] = {}
         self.stuck: set[str] = set()
         self.before: dict[str, Callable[[], object]] = {}
 
@@ -35,6 +43,8 @@ class UnreliableObjects(DirectoryObjectStore):
         happens = self.before.pop(method, None)
         if happens is not None:
             happens()
+        if method in self.failing:
+            raise self.failing[method]
         if method in self.broken:
             raise UnavailableError(f"documents cannot be reached ({method})")
 
@@ -48,14 +58,26 @@ class UnreliableObjects(DirectoryObjectStore):
         self._meet("head")
         return super().head(bucket, key)
 
+    def check_bucket(self, bucket: str) -> None:
+        self._meet("check_bucket")
+        super().check_bucket(bucket)
+
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         self._meet("list")
         return super().list(bucket, prefix)
 
-    def delete(self, bucket: str, keys: Iterable[str]) -> Deletion:
+    def delete(
+        self, bucket: str, keys: Iterable[str], *, objections: Objections = no_objections
+    ) -> Deletion:
         self._meet("delete")
         wanted = [*keys]
-        outcome = super().delete(bucket, [key for key in wanted if key not in self.stuck])
+
+        def asked(several: Sequence[str]) -> Mapping[str, UndeletedObject]:
+            self._meet(several[0])
+            return objections(several)
+
+        free = [key for key in wanted if key not in self.stuck]
+        outcome = super().delete(bucket, free, objections=asked)
         failed = [
             UndeletedObject(key=key, code="AccessDenied", message="locked")
             for key in wanted

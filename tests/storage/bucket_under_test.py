@@ -6,7 +6,13 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
-from jobctl.services.object_store import Deletion, ObjectStore, StoredObject
+from jobctl.services.object_store import (
+    Deletion,
+    Objections,
+    ObjectStore,
+    StoredObject,
+    no_objections,
+)
 from jobctl.storage.s3_objects import S3ObjectStore
 from tests.servers.s3 import S3Server
 
@@ -34,8 +40,8 @@ class BucketUnderTest:
     def keys(self, prefix: str = "temp/") -> Sequence[str]:
         return sorted(found.key for found in self.store.list(self.name, prefix))
 
-    def delete(self, *keys: str) -> Deletion:
-        return self.store.delete(self.name, keys)
+    def delete(self, *keys: str, objections: Objections = no_objections) -> Deletion:
+        return self.store.delete(self.name, keys, objections=objections)
 
     def read(self, key: str) -> bytes:
         if isinstance(self.origin, Path):

@@ -16,6 +16,7 @@ from jobctl.render.output import (
 )
 from jobctl.render.presenters.operation_list import operation_document, told, write_rows
 from jobctl.services.cleanup import CleanupReport
+from jobctl.services.documents import notes_on_versions
 from jobctl.services.left_alone import NONE, LeftAlone, Oddity
 from jobctl.services.operations import Operation, counted
 
@@ -39,8 +40,8 @@ def write(report: CleanupReport, style: Style, streams: Streams) -> None:
             style,
             streams,
         )
-    for bucket in report.versioned:
-        note(f"bucket {bucket} keeps their data as versions", style, streams)
+    for text in notes_on_versions(report.versioned):
+        note(text, style, streams)
 
 
 def _write_items(
@@ -105,6 +106,7 @@ def _counts(report: CleanupReport) -> Document:
         "objects_deleted": report.objects,
         "eviction_policy": report.eviction_policy,
         "versioned_buckets": list(report.versioned),
+        "versions_kept": {bucket: kept.value for bucket, kept in report.versioned.items()},
         "seconds": round(report.seconds, 3),
     }
 

@@ -13,7 +13,8 @@
 --                                                                or has another status by now
 --   2 job id                  6 score, unix seconds           10 deadline: '' leave, '-' remove,
 --   3 expected status:           ('' leaves the index)           or unix seconds
---     'absent' or '=<status>' 7 seconds to live ('' keeps)   11 lifetime of the issued token, s
+--     'absent' or '=<status>' 7 seconds to live: '' keeps,   11 lifetime of the issued token, s
+--                                '>n' does not lower it
 --   4 expected audit head,    8 expected approval token,     12 entry to push for processing or ''
 --     `<id> <hash>` ('' for      '=<token>' or '=' for none  13 entry to push for approval or ''
 --     an empty stream)           ('' is not checked)         14 expected cleanup state,
@@ -107,6 +108,13 @@ for i = 1, last and #last[2] or 0, 2 do
 end
 local seen = last and last[1] .. ' ' .. hash or ''
 if seen ~= head then return {'HEAD', last and last[1] or '', hash, at} end
+
+-- Redis 6.2 has no EXPIRE GT.
+if string.sub(ttl, 1, 1) == '>' then
+  ttl = string.sub(ttl, 2)
+  local left = redis.call('TTL', job)
+  if left < 0 or left >= tonumber(ttl) then ttl = '' end
+end
 
 -- 7. Permissions and memory, before anything is changed. An access rule or a full memory would
 -- otherwise stop the script half-way and leave the writes before it.
