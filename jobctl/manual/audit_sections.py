@@ -75,10 +75,10 @@ AUDIT: Mapping[str, tuple[Block, ...]] = {
         are masked. Findings that cannot be read have no count.""",
         """Of a job that has expired or was deleted `exists` is false, and `last_record` is what
         the trail has last of it; only an id that neither of them knows exits with 4, and the
-        others are shown all the same. Earlier takings of such records do not count as the last
-        one. The trail is read from its end back until all ids are found: to the beginning for a
-        job that jobctl has never changed. It can be taken while the approval service holds the
-        job.""",
+        others are shown all the same. Earlier takings of such records and refused attempts do not
+        count as the last one while there is another. The trail is read from its end back until all
+        ids are found: to the beginning for a job that jobctl has never changed. It can be taken
+        while the approval service holds the job.""",
     ),
     "CHECKPOINTS": (
         """`audit list --checkpoint` goes on behind the record that FILE names, oldest first and

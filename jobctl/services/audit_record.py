@@ -25,6 +25,7 @@ from jobctl.services.operations import (
     without_job,
 )
 from jobctl.services.ports import AuditLog, JobRecord, JobStore, Mutation
+from jobctl.services.refusals import REFUSED
 
 _ACTION = "audit-record"
 _SUMMARY = "point-in-time record"
@@ -40,7 +41,7 @@ class RecordJobs:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
     """`job` is None where there is no record of it any more; `last` is what the trail has last of
-    it, beside the taking of such snapshots, unless it has nothing else."""
+    it, beside the taking of such snapshots and refused attempts, unless it has nothing else."""
 
     id: str
     taken_at: datetime
@@ -145,7 +146,7 @@ class _LastRecords:
         self._audit_log = audit_log
         self._wanted = frozenset(ids)
         self._found: dict[str, AuditEntry] = {}
-        self._snapshots: dict[str, AuditEntry] = {}
+        self._mentions: dict[str, AuditEntry] = {}
         self._read_to: str | None = None
         self._is_read = False
 
@@ -154,7 +155,7 @@ class _LastRecords:
         known = self._found.get(job_id)
         if last_op is not None and (known is None or known.op_id != last_op):
             self.look()
-        return self._found.get(job_id) or self._snapshots.get(job_id)
+        return self._found.get(job_id) or self._mentions.get(job_id)
 
     def look(self) -> None:
         """Newest first until all are found, then again and again at what came since."""
@@ -177,13 +178,15 @@ class _LastRecords:
                     self._found[entry.job_id] = entry
                     missing.remove(entry.job_id)
                 else:
-                    self._snapshots.setdefault(entry.job_id, entry)
+                    self._mentions.setdefault(entry.job_id, entry)
             if not missing:
                 return
 
     def _tells(self, entry: AuditEntry) -> bool:
-        """Whether it is about a job that is wanted, and more than the taking of a snapshot."""
-        return entry.job_id in self._wanted and entry.action != _ACTION
+        """Whether it says what became of a job that is wanted: the taking of a snapshot and a
+        refused attempt do not."""
+        action = entry.action or ""
+        return entry.job_id in self._wanted and action != _ACTION and not action.endswith(REFUSED)
 
     def _walk(self, *, after: str | None, oldest_first: bool) -> Iterator[Sequence[AuditEntry]]:
         return self._audit_log.walk(after=after, oldest_first=oldest_first, page_size=PAGE_SIZE)

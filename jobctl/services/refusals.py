@@ -22,6 +22,8 @@ _TOGETHER = 100  # as many as other commands change at once
 # A token has 43 characters. What is shorter than this gives nobody a chance to guess the rest.
 _MAY_BE_A_TOKEN = re.compile(r"[\w-]{33,}", re.ASCII)
 _NOBODY = "-"  # as in all records that are about no job
+REFUSED = "-refused"
+"""How the action of a record ends that is about a refused attempt."""
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 
 
@@ -81,7 +83,7 @@ class Refusals(Author):
             yield one
 
     def _mutation(self, one: Refusal, action: str, now: datetime) -> Mutation:
-        refused = f"{action}-refused"
+        refused = f"{action}{REFUSED}"
         if one.job is None:  # and nothing tells what to mask in the reason
             record = self.record_of(_harmless(one.job_id), now, refused)
         else:

@@ -128,6 +128,17 @@ def test_a_deleted_job_is_told_of_by_the_trail(output: str, any_world: World) ->
         assert "the tour is over" in outcome.stdout
 
 
+def test_a_refused_attempt_hides_nothing_of_what_became_of_a_job(any_world: World) -> None:
+    job_id = any_world.create()
+    any_world.run("cancel", job_id)
+    any_world.run("delete", job_id)
+    deleted = any_world.audit[-1]["at"]
+    assert any_world.run("cancel", job_id).exit_code == ExitCode.NOT_FOUND
+    assert any_world.audit[-1]["action"] == "cancel-refused"
+    document = any_world.run("audit", "record", job_id, *REASON, "-o", "json").json
+    assert document["last_record"]["at"] == deleted
+
+
 def test_an_id_that_nobody_knows_leaves_the_others_shown(any_world: World) -> None:
     job_id = any_world.seed()
     outcome = any_world.run("audit", "record", "nobody", job_id, *REASON)

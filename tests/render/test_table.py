@@ -227,3 +227,11 @@ def test_many_rows_are_fast_and_need_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert many < few + 2_000_000
+
+
+def test_a_column_may_be_wider_than_what_is_there_where_there_is_room() -> None:
+    columns = [Column(name="a"), Column(name="b", least=12), Column(name="c")]
+    layout = learn(columns, [["x", "y", "z"]], 80)
+    assert layout.widths == (1, 12, 1)
+    assert learn(columns, [["x", "y", "z"]], 12).widths == (1, 6, 1)
+    assert learn(columns, [["x", "y" * 20, "z"]], 80).widths == (1, 20, 1)

@@ -46,7 +46,7 @@ class Failing:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr("jobctl.storage.redis_connection.COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr("jobctl.storage.redis_connection.COMMAND_SECONDS", 2.0)
 
 
 def tail(audit_log: Any, conditions: dict[str, Any] | None = None, **options: Any) -> AuditTail:

@@ -48,12 +48,11 @@ def test_a_page_is_bounded(under_test: RedisUnderTest, audit_log: RedisAuditLog)
 
 
 def test_nothing_is_waited_for_longer_than_a_command_may_take(
-    audit_log: RedisAuditLog, monkeypatch: pytest.MonkeyPatch
+    audit_log: RedisAuditLog,
 ) -> None:
-    monkeypatch.setattr(redis_connection, "COMMAND_SECONDS", 0.5)
     started = time.monotonic()
     assert places(audit_log, "0-0") == []
-    assert 0.05 < time.monotonic() - started < 0.5
+    assert 1.0 < time.monotonic() - started < redis_connection.COMMAND_SECONDS
 
 
 def test_what_comes_ends_the_wait(under_test: RedisUnderTest, audit_log: RedisAuditLog) -> None:
@@ -64,7 +63,7 @@ def test_what_comes_ends_the_wait(under_test: RedisUnderTest, audit_log: RedisAu
     timer.start()
     started = time.monotonic()
     assert places(audit_log, "0-0") == ["1-0"]
-    assert time.monotonic() - started < redis_connection.COMMAND_SECONDS / 10
+    assert time.monotonic() - started < redis_connection.COMMAND_SECONDS / 6
     timer.join()
 
 
