@@ -94,7 +94,7 @@ def test_every_setting_has_a_variable_and_a_purpose(home: Path, name: str) -> No
     assert environment_name(name) == f"JOBCTL_{name.upper()}"
     assert PURPOSES[name].endswith(".")
     values = {"output": "json", "color": "never", "handoff": "none", "id_format": "uuid"}
-    values |= {"read_only": "true", "s3_addressing_style": "path"}
+    values |= {"read_only": "true", "audit_refusals": "false", "s3_addressing_style": "path"}
     values |= {"cancel_status": "failed", "min_reason_length": "3", "max_delete": "7"}
     text = values.get(name, "9d")
     text = "some-name" if name.endswith("bucket") else text
