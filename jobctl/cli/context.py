@@ -174,6 +174,10 @@ class Session:
     def index_lease(self) -> "RedisLease":
         return self._lease(self.keys.index_lease, "repair of the index")
 
+    @cached_property
+    def trim_lease(self) -> "RedisLease":
+        return self._lease(self.keys.trim_lease, "trim of the audit trail")
+
     def _lease(self, key: str, what: str) -> "RedisLease":
         client = self._client
         from jobctl.storage.redis_lease import RedisLease

@@ -23,7 +23,27 @@ def s3_place(text: str) -> tuple[str, str] | None:
     if not text.startswith("s3://"):
         return None
     bucket, _, prefix = text.removeprefix("s3://").partition("/")
-    return bucket, f"{prefix.rstrip('/')}/" if prefix else ""
+    prefix = prefix.rstrip("/")
+    # Servers do not agree on what such a prefix means.
+    if not bucket or (prefix and not {"", ".", ".."}.isdisjoint(prefix.split("/"))):
+        raise InvalidUsageError(
+            f"{text!r} names no place in a bucket", hint="s3://BUCKET/PREFIX, or a directory"
+        )
+    return bucket, f"{prefix}/" if prefix else ""
+
+
+def segments_place(text: str) -> tuple[str, str] | Path:
+    """A bucket's name, `s3://bucket/prefix` or a directory, which has a slash in its name."""
+    if "/" not in text and text not in (".", "..", "~"):
+        text = f"s3://{text}"
+    place = s3_place(text)
+    if place is not None:
+        return place
+    if _SCHEME.match(text):
+        raise InvalidUsageError(
+            f"{text!r} is no place that jobctl knows", hint="s3://BUCKET/PREFIX, or a directory"
+        )
+    return file_path(text)
 
 
 def archive_place(text: str) -> ArchivePlace:
@@ -32,10 +52,6 @@ def archive_place(text: str) -> ArchivePlace:
     place = s3_place(text)
     if place is not None:
         bucket, prefix = place
-        if not bucket:
-            raise InvalidUsageError(
-                f"{text!r} names no bucket", hint="s3://BUCKET/PREFIX, or a directory"
-            )
         return ArchivePlace(bucket=bucket, prefix=prefix)
     if _SCHEME.match(text):
         raise InvalidUsageError(
@@ -45,6 +61,17 @@ def archive_place(text: str) -> ArchivePlace:
     if directory.exists() and not directory.is_dir():
         raise InvalidUsageError(f"{text!r} is no directory", hint="name one, or s3://BUCKET/PREFIX")
     return ArchivePlace(bucket="jobctl-archive", directory=directory)
+
+
+def key_file(text: str) -> Path:
+    """A file that is there."""
+    path = file_path(text)
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise InvalidUsageError(f"cannot look at {text}: {error.strerror}") from error
+    raise InvalidUsageError(f"no file {text}")
 
 
 def file_path(text: str) -> Path:

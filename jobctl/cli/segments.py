@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Session
-from jobctl.cli.parsers import whole_number
-from jobctl.cli.places import s3_place
+from jobctl.cli.parsers import not_blank, whole_number
+from jobctl.cli.places import key_file, segments_place
 from jobctl.domain.moments import parse_duration
 from jobctl.errors import BadConfigurationError
 from jobctl.services.audit_anchors import Anchors
@@ -20,6 +20,7 @@ Segments = Annotated[
         "--segments",
         metavar="s3://BUCKET/PREFIX|DIR",
         help="Where the segments are; as the setting audit_bucket.",
+        parser=not_blank,
     ),
 ]
 PublicKey = Annotated[
@@ -28,7 +29,7 @@ PublicKey = Annotated[
         "--public-key",
         metavar="FILE",
         help="Every segment is signed by this Ed25519 key, in PEM.",
-        parser=Path,
+        parser=key_file,
     ),
 ]
 
@@ -58,14 +59,11 @@ def segment_store(session: Session, text: str | None) -> SegmentStore:
             "no place for segments of the audit trail is known",
             hint="set audit_bucket, or name a place by --segments",
         )
-    if chosen is not None and "/" not in chosen:
-        chosen = f"s3://{chosen}"
-    place = s3_place(chosen or "")
-    if place is None:
+    place = segments_place(chosen) if chosen else session.data_directory / "segments"
+    if isinstance(place, Path):
         from jobctl.storage.directory_segments import DirectorySegmentStore
 
-        directory = Path(chosen).expanduser() if chosen else session.data_directory / "segments"
-        return DirectorySegmentStore(directory, namespace=settings.namespace)
+        return DirectorySegmentStore(place, namespace=settings.namespace)
     from jobctl.storage.s3_segments import S3SegmentStore
 
     return S3SegmentStore(

@@ -98,7 +98,15 @@ def chain_hash(prev: str, fields: Mapping[str, str]) -> str:
     """SHA-256 over *prev* and the canonical JSON of the covered *fields* (sorted keys, no blanks,
     ASCII), in hex."""
     values = [encode_basestring_ascii(fields[name]) for name in COVERED]
-    return sha256((_CANONICAL % (prev, *values)).encode("utf-8", "surrogateescape")).hexdigest()
+    return sha256((_CANONICAL % (prev, *values)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def says_nothing_of_changes(action: str) -> bool:
+    """Whether records with this action speak of something else than a change of their job."""
+    return action.endswith("-refused") or action in _ABOUT_NO_CHANGE
+
+
+_ABOUT_NO_CHANGE = frozenset({"audit-record", "prune-intent", "orphan-intent"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

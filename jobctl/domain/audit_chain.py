@@ -81,10 +81,10 @@ class ChainCheck:
         return found
 
     def _broken(self, found: list[Finding]) -> list[Finding]:
+        """The record before a breach is not vouched for: what pins it is not to be trusted."""
         if found and not self.is_broken:
             self.is_broken = True
-            linked = all(one.breach not in _UNVOUCHED for one in found)
-            self.intact_to = self.head.seq if linked else max(self.head.seq - 1, 0)
+            self.intact_to = max(self.head.seq - 1, 0)
         return found
 
     def _misplaced(self, seq: int, fields: Mapping[str, str]) -> list[Finding]:
@@ -104,10 +104,6 @@ class ChainCheck:
             text = f"record {seq} does not follow from {before}: one of them was rewritten"
             return [_finding(Breach.UNLINKED, seq, text)]
         return []
-
-
-# Then the record before is not vouched for.
-_UNVOUCHED = frozenset({Breach.MISSING, Breach.UNLINKED, Breach.FOREIGN})
 
 
 def _spoilt(seq: int, fields: Mapping[str, str], at: datetime | None) -> list[Finding]:

@@ -1,5 +1,6 @@
 """The statuses of a job: names, aliases, which are final, and the moves between them."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -32,6 +33,7 @@ ALIASES: dict[str, JobStatus] = {
     "timeout": JobStatus.FAILED,
 }
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
 _BY_NAME: dict[str, JobStatus] = {status.value: status for status in JobStatus} | ALIASES
 
 # What `update` may do. Approving and denying are decisions with a reason and an approver,
@@ -71,6 +73,11 @@ _WORKER_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
 def parse_status(raw: str | None) -> JobStatus | None:
     """The canonical status for *raw*, or None for one that jobctl does not know."""
     return None if raw is None else _BY_NAME.get(raw.strip().lower())
+
+
+def named_status(raw: str | None) -> str:
+    """*raw* as a record may hold it: what is no name of a status may be anything, PII included."""
+    return raw if raw and _NAME.fullmatch(raw) else "(unreadable)" if raw else ""
 
 
 def worker_moves_from(status: JobStatus | None) -> frozenset[JobStatus]:

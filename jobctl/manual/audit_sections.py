@@ -31,14 +31,18 @@ AUDIT: Mapping[str, tuple[Block, ...]] = {
     ),
     "WHAT IS FOUND": (
         """`audit verify` reads the whole trail and names the first record that is wrong, what is
-        wrong with it, and what is still intact: a record counts as intact if the one behind it,
-        or a segment, vouches for it.""",
+        wrong with it, and what is still intact: the records before the first breach that the one
+        behind them, or a segment, vouches for. What no segment holds is intact in this sense only:
+        it hangs together up to the newest record, for which nobody vouches. The first 25 findings
+        of each kind are shown, and all are counted. With `--anchors`, a trail without any segment
+        is a finding too.""",
         Item(
             tag="Without segments",
             text="""Records that were changed, also under a hash that fits; that are missing,
             stand twice, in another order or between others; that are not in the form that jobctl
             writes; whose times run backwards; and records that were deleted at the end, as the
-            stream remembers the last number that it gave.""",
+            stream remembers the last number that it gave, unless it was deleted as a whole and
+            written anew.""",
         ),
         Item(
             tag="With `--anchors`",
@@ -51,8 +55,9 @@ AUDIT: Mapping[str, tuple[Block, ...]] = {
         Item(
             tag="With `--jobs`",
             text="""Besides, jobs that were revived after jobctl had ended them, that are there
-            although they were deleted, or whose last operation has no record. The last is not
-            looked for once the trail was trimmed. Some 100 MB of memory a million jobs.""",
+            although they were deleted, or that name another operation than their last record, or
+            one without a record. The last is not looked for once the trail was trimmed. Takes some
+            400 MB of memory for a million jobs.""",
         ),
     ),
     "WHAT IS NOT FOUND": (
@@ -62,6 +67,10 @@ AUDIT: Mapping[str, tuple[Block, ...]] = {
         kept from both, or locked. In a directory, or a bucket without versions, the last segments
         can be removed without a trace; compare what `audit export` has printed. A record says
         what jobctl was told: it does not prove who sat at the keyboard.""",
+        """An entry that somebody else writes to the stream stops every change until it is dealt
+        with: that is a finding, and not to be passed over by a program. To go on, keep the stream
+        under another name (`RENAME`) and the segments where they are, and begin a new trail with
+        segments in another place.""",
         """Other services change jobs without a record. That a job moved on between two records is
         no finding; `status` and `audit verify --jobs` tell where one undid what was decided. The
         log lines that those services call audit are no part of this trail.""",
@@ -107,6 +116,9 @@ AUDIT: Mapping[str, tuple[Block, ...]] = {
         if a key was given. `zcat` and `jq` read them. Keys are Ed25519 in PEM files without a
         password, as `openssl genpkey -algorithm ed25519` makes them; signatures need
         `jobctl[sign]`.""",
+        """Exporting needs `s3:ListBucketVersions`, `s3:GetObject`, `s3:GetObjectVersion`,
+        `s3:PutObject` and, for locks, `s3:GetBucketObjectLockConfiguration` and
+        `s3:PutObjectRetention`; it never deletes. Verifying needs the first three.""",
         """A trim verifies the trail and all segments first, then writes a record that says up to
         where and under which hash, then removes. Segments are never removed by jobctl.""",
     ),

@@ -59,10 +59,20 @@ class Anchors:
         found, self._findings = self._findings, []
         return found
 
+    def again(self) -> "Anchors":
+        """To be read from the first segment on once more."""
+        return Anchors(self._store, namespace=self._namespace, verifier=self._verifier)
+
     def records(self) -> Iterator[Anchored]:
+        before = 0
         versions = self._store.versions()
-        for number in range(1, max(versions, default=0) + 1):
-            yield from self._segment(number, versions.get(number, ()))
+        for number in sorted(versions):
+            if number > before + 1:
+                gone = f"to {number - 1} are" if number > before + 2 else "is"
+                self._found(before + 1, f"{gone} missing")
+                self.last = None
+            yield from self._segment(number, versions[number])
+            before = number
 
     def _segment(self, number: int, versions: Sequence[SegmentVersion]) -> Iterator[Anchored]:
         kept = [one for one in versions if not one.is_marker]
@@ -71,8 +81,6 @@ class Anchors:
         if len(kept) > 1:
             self._found(number, f"was overwritten: the bucket has {len(kept)} versions")
         if not kept:
-            if not versions:
-                self._found(number, "is missing")
             self.last = None
             return
         try:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from jobctl.domain.audit import AuditHead
 from jobctl.domain.audit_chain import ChainCheck
 from jobctl.domain.moments import format_rfc3339
-from jobctl.errors import ExitCode, FindingsError
+from jobctl.errors import ConflictError, ExitCode, FindingsError
 from jobctl.services.audit_segments import (
     Pin,
     SegmentError,
@@ -76,15 +76,15 @@ class _Run:
     def do(self) -> AuditExport:
         report = self._report
         head, pin = self._end()
-        self._check_continuity(head)
-        while chunk := self._chunk(head):
+        upto = self._check_continuity(head)
+        while head.seq < upto and (chunk := self._chunk(head, upto)):
             report.stopped_by = self._request.interrupted()
             if report.stopped_by is not None:
                 break
             written = self._write(chunk, head, pin)
             if written is None:
+                head, pin = self._behind(head)
                 report.others += 1
-                head, pin = self._end()
                 continue
             head, pin = AuditHead(seq=_seq(chunk[-1]), hash=chunk[-1][1]["hash"]), written
             report.segments += 1
@@ -103,10 +103,11 @@ class _Run:
         if number == 0:
             return AuditHead(), None
         kept = [one for one in versions[number] if not one.is_marker]
-        missing = set(range(1, number)) - versions.keys()
-        if missing or len(kept) != 1 or len(kept) != len(versions[number]):
-            spoilt = min(missing, default=number)
-            raise self._broken(f"segment {spoilt} is missing, or was overwritten or deleted")
+        if len(versions) != number:
+            gone = next(one for one, there in enumerate(sorted(versions), 1) if one != there)
+            raise self._broken(f"segment {gone} is missing")
+        if len(kept) != 1 or len(kept) != len(versions[number]):
+            raise self._broken(f"segment {number} was overwritten or deleted")
         body = self._segments.read(number, kept[0].version)
         try:
             segment = unpack(body)
@@ -118,8 +119,22 @@ class _Run:
         pin = Pin(number=number, sha256=sha256(body).hexdigest(), version=kept[0].version)
         return AuditHead(seq=_seq((place, fields)), hash=fields["hash"]), pin
 
-    def _check_continuity(self, head: AuditHead) -> None:
+    def _behind(self, head: AuditHead) -> tuple[AuditHead, Pin | None]:
+        """The end of what somebody else has written there before us."""
+        found, pin = self._end()
+        if found.seq <= head.seq:
+            raise ConflictError(
+                "a segment can neither be written nor found in the list of its place",
+                hint="look into that place; the server may take the prefix for another one",
+            )
+        return found, pin
+
+    def _check_continuity(self, head: AuditHead) -> int:
+        """The last record that is there to be exported."""
         extent = self._trail.extent()
+        if extent.written > extent.last:
+            gone = f"records {extent.last + 1} to {extent.written}"
+            raise self._broken(f"{gone} were written, and are not there")
         if extent.first > head.seq + 1:
             gone = f"records {head.seq + 1} to {extent.first - 1}"
             raise self._broken(f"{gone} are neither in the trail nor in its segments")
@@ -130,16 +145,17 @@ class _Run:
             place, fields = next(self._records(head.seq - 1))
             if (_seq((place, fields)), fields.get("hash")) != (head.seq, head.hash):
                 raise self._broken(f"record {head.seq} is not the one that its segment holds")
+        return extent.last
 
-    def _chunk(self, head: AuditHead) -> Sequence[StoredRecord]:
-        """The next records, each of which follows from the one before."""
+    def _chunk(self, head: AuditHead, upto: int) -> Sequence[StoredRecord]:
+        """The next records up to one, each of which follows from the one before."""
         chain, chunk = ChainCheck(head), []
         for record in self._records(head.seq):
             found = chain.take(*record)
             if found:
                 raise self._broken(found[0].text)
             chunk.append(record)
-            if len(chunk) == self._request.most:
+            if len(chunk) == self._request.most or _seq(record) >= upto:
                 break
         return chunk
 

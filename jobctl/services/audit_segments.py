@@ -6,6 +6,7 @@ over all lines before it. Where a key signs, it signs the seal.
 
 import gzip
 import json
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from jobctl.domain.audit import AuditHead
 from jobctl.services.audit_trail import StoredRecord
 
 SCHEMA = "jobctl/v1"
+_LARGEST = 1 << 28
+_PLACE = re.compile(r"[1-9][0-9]{0,19}-0", re.ASCII)
 _SIGNED = b"jobctl audit segment\n"
 
 
@@ -113,20 +116,39 @@ def pack(head: SegmentHead, records: Sequence[StoredRecord], signer: Signer | No
 def unpack(body: bytes) -> Segment:
     """SegmentError unless it is whole and as it was sealed."""
     try:
-        *lines, last = gzip.decompress(body).splitlines(keepends=True)
-        seal, about = json.loads(last), json.loads(lines[0])
-        digest = sha256(b"".join(lines))
-        if seal["sha256"] != digest.hexdigest():
-            raise SegmentError("its seal is not over what it holds")
-        signature = b64decode(seal["signature"]) if seal["signature"] else None
-        records = [_record(json.loads(line)) for line in lines[1:]]
-        head = _head(about)
-        if (about["first"], about["last"]) != (_seq(records[0]), _seq(records[-1])):
-            raise SegmentError("its header does not tell what it holds")
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError) as error:
+        return _unpacked(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SegmentError("it cannot be decompressed") from error
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise SegmentError("it cannot be read") from error
-    sealed = _SIGNED + digest.digest()
-    return Segment(head=head, records=records, sealed=sealed, signature=signature)
+    except RecursionError as error:
+        raise SegmentError("it cannot be read") from error
+
+
+def _unpacked(body: bytes) -> Segment:
+    *lines, last = _decompressed(body).splitlines(keepends=True)
+    seal, about = json.loads(last), json.loads(lines[0])
+    digest = sha256(b"".join(lines))
+    if seal["sha256"] != digest.hexdigest():
+        raise SegmentError("its seal is not over what it holds")
+    records = [_record(json.loads(line)) for line in lines[1:]]
+    if (about["first"], about["last"]) != (_seq(records[0]), _seq(records[-1])):
+        raise SegmentError("its header does not tell what it holds")
+    return Segment(
+        head=_head(about),
+        records=records,
+        sealed=_SIGNED + digest.digest(),
+        signature=b64decode(seal["signature"]) if seal["signature"] else None,
+    )
+
+
+def _decompressed(body: bytes) -> bytes:
+    """Not more than a segment can have, whatever is in there."""
+    stream = zlib.decompressobj(wbits=31)
+    text = stream.decompress(body, _LARGEST)
+    if not stream.eof or stream.unused_data:
+        raise SegmentError("it is cut short, too large, or goes on behind its end")
+    return text
 
 
 def _head(about: Mapping[str, Any]) -> SegmentHead:
@@ -144,7 +166,12 @@ def _head(about: Mapping[str, Any]) -> SegmentHead:
 
 
 def _record(values: dict[str, str]) -> StoredRecord:
-    return values.pop("id"), values
+    if not all(isinstance(one, str) for one in values.values()):
+        raise SegmentError("a record in it has a value that is no text")
+    place = values.pop("id")
+    if not _PLACE.fullmatch(place):
+        raise SegmentError("a record in it has no number")
+    return place, values
 
 
 def _line(values: Mapping[str, Any]) -> bytes:

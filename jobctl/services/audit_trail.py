@@ -28,7 +28,8 @@ class AuditTrail(Protocol):
     def extent(self) -> TrailExtent: ...
 
     def trim(self, upto: int, *, pinned: str, step: int) -> int:
-        """Remove some records up to *upto*, at most *step* of them; how many they were.
+        """Remove some records up to *upto*, at most *step* of them; how many they were. With 0
+        it is tried whether that is permitted.
 
         ConflictError where the hash of record *upto* is not *pinned*: nothing was removed.
         """

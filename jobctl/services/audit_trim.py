@@ -19,7 +19,8 @@ _STEP = 1_000  # others wait while a script runs
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrimAudit(Author):
     """Records younger than *older* stay, and the newest *keep_last*. *pace* is called with the
-    number of records that were verified, *interrupted* between two steps."""
+    number of records that were verified, then of those removed; *interrupted* between two
+    steps."""
 
     older: timedelta
     keep_last: int
@@ -77,6 +78,7 @@ def audit_trim(
     upto, pinned = boundary
     report.upto, report.due = upto, upto - found.first + 1
     if not request.dry_run:
+        trail.trim(upto, pinned=pinned, step=0)  # what is not permitted leaves no record of it
         report.op_id = _record(request, jobs, upto, pinned, segments=anchors.segments)
         _remove(request, trail, report, upto, pinned)
     return report
@@ -109,5 +111,6 @@ def _remove(
     while report.removed < report.due and report.stopped_by is None:
         removed = trail.trim(upto, pinned=pinned, step=_STEP)
         report.removed += removed
+        request.pace(report.removed)
         report.stopped_by = request.interrupted()
     report.left += 1 - report.removed

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from jobctl.domain.audit import AuditHead
@@ -12,8 +12,9 @@ from jobctl.services.audit_anchors import Anchored, Anchors
 from jobctl.services.audit_jobs import JobCheck
 from jobctl.services.audit_trail import AuditTrail
 
-_EXAMPLES = 100
+_EXAMPLES = 25  # of each kind
 _SUSPECTS = 10_000
+_LOOKS = 3  # at a trail that is trimmed meanwhile
 TRIM_ACTION = "audit-trim"
 _TRIMMED = re.compile(r"records up to ([0-9]+) removed, .*: ([0-9a-f]{64})")
 
@@ -31,10 +32,10 @@ class VerifyAudit:
 
 @dataclass(slots=True, kw_only=True)
 class AuditVerification:
-    """`findings` are the first hundred of `found`. `intact_to` is the last record before the
-    first breach that the one behind it vouches for; the whole trail where there is none.
-    `anchored_to` is the last record that segments hold. Records up to `trimmed_to` were removed
-    by `audit trim`."""
+    """`findings` are the first of each kind, of `found` in all. `intact_to` is the last record
+    before the first breach that the one behind it or a segment vouches for; the whole trail where
+    there is no breach. `anchored_to` is the last record that segments hold. Records up to
+    `trimmed_to` were removed by `audit trim`."""
 
     records: int = 0
     first: int = 0
@@ -48,17 +49,16 @@ class AuditVerification:
     found: int = 0
     findings: list[Finding] = field(default_factory=list)
     stopped_by: ExitCode | None = None
+    first_bad: Finding | None = None
+    """The one of the first record, and of several the one about a whole segment."""
 
     def add(self, finding: Finding) -> None:
         self.found += 1
-        if len(self.findings) < _EXAMPLES:
+        alike = sum(one.breach is finding.breach for one in self.findings)
+        if alike < _EXAMPLES:
             self.findings.append(finding)
-
-    @property
-    def first_bad(self) -> Finding | None:
-        """The one of the first record, and of several the one about a whole segment; those of no
-        record come last."""
-        return min(self.findings, key=_weight, default=None)
+        if self.first_bad is None or _weight(finding) < _weight(self.first_bad):
+            self.first_bad = finding
 
     @property
     def exit_code(self) -> ExitCode:
@@ -72,8 +72,19 @@ def _weight(one: Finding) -> tuple[bool, int, bool]:
 
 
 def audit_verify(request: VerifyAudit, *, trail: AuditTrail) -> AuditVerification:
-    """Records that are appended meanwhile are looked at too. Nothing is changed."""
-    return _Run(request, trail).do()
+    """Records that are appended meanwhile are looked at too. Nothing is changed. A trail that is
+    trimmed while it is read is read again."""
+    for _ in range(_LOOKS):
+        first = trail.extent().first
+        report = _Run(request, trail).do()
+        if not report.found or trail.extent().first == first:
+            break
+        request = replace(
+            request,
+            anchors=request.anchors and request.anchors.again(),
+            jobs=request.jobs and request.jobs.again(),
+        )
+    return report
 
 
 class _Run:
@@ -88,6 +99,7 @@ class _Run:
         self._seen = 0  # up to here entries were read, whoever wrote them
         self._begins_behind = ""  # the hash that the first record pins
         self._rewritten_from: int | None = None
+        self._anchored_intact = 0
         anchors = request.anchors
         self._anchored: Iterator[Anchored] = anchors.records() if anchors else iter(())
         self._anchor = self._next_anchor()
@@ -98,8 +110,7 @@ class _Run:
             for record in page:
                 self._take(*record)
             if self._request.jobs is not None:
-                for finding in self._request.jobs.take(page):
-                    report.add(finding)
+                self._request.jobs.take(page)
             self._request.pace(self._chain.records)
             report.stopped_by = self._request.interrupted()
             if report.stopped_by is not None:
@@ -128,7 +139,10 @@ class _Run:
             self._anchor = self._next_anchor()
         if self._anchor is None or self._anchor.seq != seq:
             return
-        if self._anchor.record[1].get("hash") != digest:
+        if self._anchor.record[1].get("hash") == digest:
+            if not self._chain.is_broken and self._rewritten_from is None:
+                self._anchored_intact = seq
+        else:
             self._rewrite(seq, f"record {seq} is not the one in segment {self._anchor.number}")
 
     def _next_anchor(self) -> Anchored | None:
@@ -159,15 +173,19 @@ class _Run:
         if anchors is not None and anchors.head.seq > max(head.seq, written):
             gone = f"the trail ends at record {head.seq}, and segments go on to {anchors.head.seq}"
             self._truncated(head.seq + 1, gone)
-        if self._request.jobs is not None and (self._chain.first or 1) == 1:
-            self._look_for_unrecorded(self._request.jobs)
+        if anchors is not None and not anchors.segments and self._seen:
+            text = "no segment was found: nothing is anchored"
+            self._report.add(Finding(breach=Breach.SEGMENT, seq=self._chain.first, text=text))
+        if self._request.jobs is not None:
+            self._compare_jobs(self._request.jobs)
 
-    def _look_for_unrecorded(self, jobs: JobCheck) -> None:
-        suspects = dict(islice(jobs.unrecorded(), _SUSPECTS))
+    def _compare_jobs(self, jobs: JobCheck) -> None:
+        found = jobs.contradictions(whole=(self._chain.first or 1) == 1)
+        suspects = {one.job_id: one for one in islice(found, _SUSPECTS)}
         # Jobs go on while we read: their records stand behind the last one that we saw.
-        for page in self._trail.stored(after=self._chain.head.seq) if suspects else ():
+        for page in self._trail.stored(after=self._seen) if suspects else ():
             for _, fields in page:
-                suspects.pop(fields.get("op_id", ""), None)
+                suspects.pop(fields.get("job_id"), None)
         for finding in suspects.values():
             self._report.add(finding)
 
@@ -198,7 +216,7 @@ class _Run:
         report.records, report.first = chain.records, chain.first or 0
         report.last, report.hash = chain.head.seq, chain.head.hash if chain.records else ""
         report.trimmed_to = min(self._trim[0], max(report.first - 1, 0)) if self._trim else 0
-        report.intact_to = chain.intact_to
+        report.intact_to = max(chain.intact_to, self._anchored_intact)
         if self._rewritten_from is not None:
             report.intact_to = min(report.intact_to, self._rewritten_from - 1)
         if anchors is not None:

@@ -39,6 +39,7 @@ class Keys:
         "processing_queue",
         "refusals",
         "refusals_left_out",
+        "trim_lease",
     )
 
     def __init__(self, namespace: str = DEFAULT_NAMESPACE, index_key: str | None = None) -> None:
@@ -50,6 +51,7 @@ class Keys:
         self.approval_queue = f"{namespace}:queue:approval"
         self.audit = f"{namespace}:audit"
         self.lease = f"{namespace}:jobctl:lease:cleanup"
+        self.trim_lease = f"{namespace}:jobctl:lease:audit-trim"
         self.index_lease = f"{namespace}:jobctl:lease:index"
         self.checkpoint = f"{namespace}:jobctl:checkpoint:index"
         self.probe = f"{namespace}:jobctl:probe"

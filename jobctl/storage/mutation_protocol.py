@@ -8,6 +8,7 @@ from jobctl.domain.audit import AuditHead, AuditRecord
 from jobctl.domain.limits import REASON_LIMIT
 from jobctl.domain.moments import parse_timestamp
 from jobctl.domain.redaction import without_tokens
+from jobctl.domain.status import named_status
 from jobctl.errors import (
     ChangedMeanwhileError,
     ConflictError,
@@ -24,7 +25,7 @@ from jobctl.storage.redis_errors import wrong_type
 
 
 def record_of(mutation: Mutation, head: AuditHead) -> AuditRecord:
-    old = mutation.expected_status or ""
+    old = named_status(mutation.expected_status)
     new = "" if mutation.delete else mutation.to_status.value if mutation.to_status else old
     return AuditRecord(
         seq=head.seq + 1,

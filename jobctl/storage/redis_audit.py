@@ -53,14 +53,15 @@ class RedisAuditLog:
         return [_entry(*one) for _, entries in found for one in entries]
 
     def stored(self, *, after: int | None = None) -> Iterator[Sequence[StoredRecord]]:
-        bound = "-" if after is None else f"({after}-{2**64 - 1}"
-        while True:
-            page = self._reads.one("XRANGE", self._stream, bound, "+", "COUNT", _PAGE)
+        place = "" if after is None else f"{after}-{2**64 - 1}"
+        while place != _LAST_PLACE:
+            bound = f"({place}" if place else "-"
+            page = self._reads.raw("XRANGE", self._stream, bound, "+", "COUNT", _PAGE)
             if page:
-                yield page
+                yield [(found, _fields(pairs)) for found, pairs in page]
             if len(page) < _PAGE:
                 return
-            bound = f"({page[-1][0]}"
+            place = page[-1][0]
 
     def extent(self) -> TrailExtent:
         found, first, last = self._reads.ask(
@@ -95,6 +96,12 @@ class RedisAuditLog:
                 hint="jobctl audit verify --anchors tells what is wrong",
             )
         return removed
+
+
+def _fields(pairs: Sequence[str]) -> dict[str, str]:
+    """A name that stands twice is no record's: what there is says so by a field without a name."""
+    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return fields if 2 * len(fields) == len(pairs) else {**fields, "": "a name stands twice"}
 
 
 def _number(place: str) -> int:

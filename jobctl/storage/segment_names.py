@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-_NUMBER = re.compile(r"([0-9]{8,12})\.jsonl\.gz")
+_NUMBER = re.compile(r"([0-9]{8}|[1-9][0-9]{8,11})\.jsonl\.gz", re.ASCII)
 
 
 def segment_folder(namespace: str) -> str:
@@ -17,4 +17,4 @@ def segment_name(folder: str, number: int) -> str:
 def number_of(name: str, folder: str) -> int | None:
     """None for a file that is no segment."""
     found = _NUMBER.fullmatch(name.removeprefix(folder)) if name.startswith(folder) else None
-    return int(found[1]) if found else None
+    return int(found[1]) or None if found else None

@@ -68,8 +68,11 @@ def test_old_records_leave_redis_once_they_are_anchored(anchored: World) -> None
 def test_nothing_is_trimmed_without_segments(anchored: World) -> None:
     with unchanged(anchored):
         outcome = anchored.run("audit", "trim", "--older", "1d")
-    assert outcome.exit_code == 0
-    assert "nothing is old enough and anchored" in outcome.stderr
+        assert_refused(outcome, ExitCode.FINDINGS)
+    assert "no segment was found" in outcome.stderr
+    checked = anchored.run("audit", "verify", "--anchors")
+    assert checked.exit_code == ExitCode.FINDINGS
+    assert [one["breach"] for one in checked.rows] == ["segment"]
 
 
 def test_segments_are_signed_and_checked_by_keys_from_files(anchored: World) -> None:
@@ -131,6 +134,27 @@ def test_a_wrong_command_line_is_refused_before_anything_is_read(
 ) -> None:
     outcome = world.run("audit", *command, JOBCTL_REDIS_URL="redis://127.0.0.1:1")
     assert_refused(outcome, ExitCode.USAGE)
+
+
+@pytest.mark.parametrize(
+    "place", ["s3://", "s3://b//p", "s3://b/p//q", "s3://b/a/../c", "gs://b/x", "S3://b", " "]
+)
+def test_a_place_that_is_none_is_refused(world: World, place: str) -> None:
+    for command in (["export"], ["verify"], ["trim", "--older", "1d"]):
+        outcome = world.run("audit", *command, "--segments", place)
+        assert_refused(outcome, ExitCode.USAGE)
+
+
+def test_a_key_file_whose_name_is_too_long_is_refused(world: World) -> None:
+    outcome = world.run("audit", "verify", "--public-key", "x" * 5_000)
+    assert_refused(outcome, ExitCode.USAGE)
+
+
+def test_of_two_trims_at_once_one_works(anchored: World) -> None:
+    anchored.run("audit", "export")
+    anchored.redis.set(anchored.key("jobctl:lease:audit-trim"), "another run", ex=60)
+    with unchanged(anchored):
+        assert_refused(anchored.run("audit", "trim", "--older", "1d"), ExitCode.LOCKED)
 
 
 def test_a_bucket_that_is_not_there_is_told(world: World) -> None:

@@ -10,6 +10,7 @@ from jobctl.domain.status import (
     TERMINAL,
     JobStatus,
     TtlPolicy,
+    named_status,
     names_of,
     parse_status,
     worker_moves_from,
@@ -151,3 +152,15 @@ def test_each_lifetime_can_be_set_on_its_own() -> None:
     ends = (S.COMPLETED, S.FAILED, S.CANCELLED, S.DENIED)
     assert [policy.lifetime(end).days for end in ends] == [1, 2, 3, 4]
     assert {policy.lifetime(status).days for status in (*ACTIVE, None)} == {5}
+
+
+@pytest.mark.parametrize(
+    ("stored", "named"),
+    [
+        (None, ""), ("", ""), ("queued", "queued"), ("On_Hold", "On_Hold"),
+        ("Jane Doe", "(unreadable)"), ("jane@example.org", "(unreadable)"),
+        ("x" * 33, "(unreadable)"), ("\udcff", "(unreadable)"), ("42", "(unreadable)"),
+    ],
+)  # fmt: skip
+def test_a_record_holds_names_of_statuses_and_nothing_else(stored: str | None, named: str) -> None:
+    assert named_status(stored) == named

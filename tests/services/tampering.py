@@ -41,11 +41,11 @@ def honest(amount: int) -> Trail:
     )
 
 
-def linked(records: Any, after: AuditHead | None = None) -> Trail:
+def linked(records: Any, after: AuditHead | None = None, **altered: Any) -> Trail:
     """*records* numbered and chained anew, as whoever knows how it is done would."""
     head, trail = after or AuditHead(), []
     for record in records:
-        one = replace(record, seq=head.seq + 1, prev=head.hash)
+        one = replace(record, seq=head.seq + 1, prev=head.hash, **altered)
         fields = one.stream_fields()
         del fields["seq"]
         head = AuditHead(seq=one.seq, hash=one.digest(), at=one.at)
@@ -126,7 +126,7 @@ def put_in(trail: Trail, draw: random.Random) -> set[int]:
     place = draw.randrange(len(trail) - 1)
     number = place + 1
     trail.insert(number, (f"{number}-1", {**trail[place][1], "reason": "for nothing"}))
-    return {number}
+    return {number + 1}
 
 
 def rewritten(trail: Trail, draw: random.Random) -> set[int]:
@@ -167,6 +167,10 @@ def _before(trail: Trail, place: int) -> AuditHead:
 
 def _altered(one: StoredRecord) -> AuditRecord:
     return replace(_record(one), actor="somebody else")
+
+
+def records_of(trail: Trail) -> list[AuditRecord]:
+    return [_record(one) for one in trail]
 
 
 def _record(one: StoredRecord) -> AuditRecord:

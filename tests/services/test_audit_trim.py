@@ -96,9 +96,10 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(
     assert world.redis.everything() == before
 
 
-def test_without_segments_nothing_is_due(world: World, segments: DirectorySegmentStore) -> None:
+def test_without_segments_nothing_goes(world: World, segments: DirectorySegmentStore) -> None:
     put(world, honest(50))
-    assert trimmed(world, segments).upto is None
+    with pytest.raises(FindingsError, match="no segment was found"):
+        trimmed(world, segments)
     assert len(numbers(world)) == 50
 
 

@@ -160,3 +160,22 @@ def test_a_lost_reply_is_told_and_the_question_not_asked_twice(under_test: Redis
         assert store.admit_refusals(1, at_most=10) == (1, 0)
         store.close()
     assert under_test.raw.get(under_test.keys.refusals) == "5"
+
+
+@pytest.mark.parametrize("stored", ["-1000000", "nan", "inf", "1e300", "2.5", "text"])
+def test_what_somebody_else_has_stored_neither_lifts_the_bound_nor_breaks_it(
+    under_test: RedisUnderTest, stored: str
+) -> None:
+    under_test.raw.set(under_test.keys.refusals, stored)
+    under_test.raw.set(under_test.keys.refusals_left_out, stored)
+    admission = ask(under_test, 3_000)
+    assert 8 <= admission[0] <= 10
+    assert 0 <= admission[1] <= 2
+    assert 0 < under_test.raw.ttl(under_test.keys.refusals) <= 60
+    assert under_test.raw.ttl(under_test.keys.refusals_left_out) > 0
+
+
+def test_a_count_without_an_end_gets_one(under_test: RedisUnderTest) -> None:
+    under_test.raw.set(under_test.keys.refusals, "60")
+    assert ask(under_test, 1)[0] == 0
+    assert 0 < under_test.raw.ttl(under_test.keys.refusals) <= 60

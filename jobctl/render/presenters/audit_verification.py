@@ -45,11 +45,15 @@ def write(report: AuditVerification, style: Style, streams: Streams) -> None:
         }
         write_document(envelope("AuditVerification", document), style, streams)
         return
-    rows = [(str(one.seq or ""), one.breach.value, one.text) for one in findings]
+    rows = [(_number(one.seq), one.breach.value, one.text) for one in findings]
     if rows:
         write_grid(_COLUMNS, rows, style, streams)
     for line in _lines(report):
         note(line, style, streams)
+
+
+def _number(seq: int | None) -> str:
+    return "" if seq is None else str(seq)
 
 
 def _document(one: Finding) -> Document:
@@ -68,8 +72,6 @@ def _lines(report: AuditVerification) -> list[str]:
     if report.segments:
         segments = counted(report.segments, "segment")
         said.append(f"anchored up to record {report.anchored_to} by {segments}")
-    elif report.segments == 0:
-        said.append("no segment was found: nothing is anchored")
     if report.jobs_checked is not None:
         jobs = counted(report.jobs_checked, "job")
         said.append(f"{jobs} compared with the last record of each")
@@ -80,9 +82,9 @@ def _lines(report: AuditVerification) -> list[str]:
 
 def _extent(report: AuditVerification) -> str:
     if not report.records:
-        return "the audit trail is empty"
+        return "no record was found" if report.found else "the audit trail is empty"
     whole = f"{counted(report.records, 'record')}, {report.first} to {report.last}"
-    if report.intact_to >= report.last:
+    if report.intact_to >= report.last and not report.found:
         return f"{whole}, all intact; the last one is {report.hash}"
     if report.intact_to < report.first:
         return f"{whole}; none is known to be intact"

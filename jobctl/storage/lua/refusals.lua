@@ -10,7 +10,11 @@
 -- No shebang: it loads on Redis 6.2, 7, 8 and Valkey.
 
 local wanted, at_most = tonumber(ARGV[1]), tonumber(ARGV[2])
-local function count(key) return tonumber(redis.call('GET', key) or 0) or 0 end
+-- Somebody else may have written there: what is no number that we write counts as none.
+local function count(key)
+  local found = tonumber(redis.call('GET', key) or 0) or 0
+  return found >= 0 and found < 1e9 and math.floor(found) or 0
+end
 local recorded, before = count(KEYS[1]), count(KEYS[2])
 
 local admitted = math.max(0, math.min(wanted, at_most - recorded))
@@ -22,6 +26,7 @@ if admitted > 0 and recorded == 0 then
 elseif admitted > 0 then
   redis.call('SET', KEYS[1], recorded + admitted, 'KEEPTTL')
 end
+if redis.call('TTL', KEYS[1]) == -1 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
 if left_out > 0 then
   redis.call('SET', KEYS[2], left_out, 'EX', ARGV[4])
 elseif before > 0 then

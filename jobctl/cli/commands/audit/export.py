@@ -9,8 +9,8 @@ import typer
 from jobctl.cli.context import Session
 from jobctl.cli.pacing import Pacing
 from jobctl.cli.params import command
+from jobctl.cli.places import key_file
 from jobctl.cli.segments import Segments, segment_store
-from jobctl.errors import InvalidUsageError
 from jobctl.services.audit_export import AuditExport, ExportAudit, audit_export
 
 EXAMPLES = """jobctl audit export
@@ -28,7 +28,7 @@ def export(
             "--sign-key",
             metavar="FILE",
             help="Sign each segment by this Ed25519 key, in PEM.",
-            parser=Path,
+            parser=key_file,
         ),
     ] = None,
 ) -> AuditExport:
@@ -41,8 +41,6 @@ def export(
     session.require_writable(dry_run=False)
     signer = None
     if sign_key is not None:
-        if not sign_key.is_file():
-            raise InvalidUsageError(f"--sign-key: no file {sign_key}")
         from jobctl.storage.ed25519_keys import Ed25519Signer
 
         signer = Ed25519Signer(sign_key)

@@ -26,8 +26,8 @@ def trim(
     Both are verified before; where anything is wrong, nothing is removed and the exit code is 10.
     """
     session.require_writable(dry_run=dry_run)
-    trail = session.audit_log
-    with closing(Pacing(session, rate=None, lease=None, total=trail.extent().length)) as pace:
+    trail, lease = session.audit_log, None if dry_run else session.trim_lease
+    with closing(Pacing(session, rate=None, lease=lease, total=trail.extent().length)) as pace:
         request = TrimAudit(
             actor=session.actor,
             new_op_id=session.new_op_id,

@@ -9,7 +9,6 @@ from jobctl.cli.context import Session
 from jobctl.cli.pacing import Pacing
 from jobctl.cli.params import command
 from jobctl.cli.segments import PublicKey, Segments, anchors
-from jobctl.errors import InvalidUsageError
 from jobctl.services.audit_jobs import JobCheck
 from jobctl.services.audit_verify import AuditVerification, VerifyAudit, audit_verify
 
@@ -35,8 +34,6 @@ def verify(
     The exit code is 10 where something is wrong. Nothing is changed. --segments and --public-key
     imply --anchors. What can be found out, and what cannot, is told under AUDIT PROMISE.
     """
-    if public_key is not None and not public_key.is_file():
-        raise InvalidUsageError(f"--public-key: no file {public_key}")
     compares = against_anchors or segments is not None or public_key is not None
     trail = session.audit_log
     with closing(Pacing(session, rate=None, lease=None, total=trail.extent().length)) as pace:
