@@ -79,12 +79,9 @@ class Session:
     def close(self) -> None:
         self._exits.close()
 
-    def _closing(self, resource: _Closes) -> None:
-        self._exits.callback(resource.close)
-
     def closing(self, resource: _Closing) -> _Closing:
         """*resource* itself, closed with the session."""
-        self._closing(resource)
+        self._exits.callback(resource.close)
         return resource
 
     @cached_property
@@ -116,7 +113,7 @@ class Session:
         from jobctl.storage.embedded import EmbeddedServer
 
         server = EmbeddedServer(self.data_directory)
-        self._closing(server)
+        self.closing(server)
         server.start()
         if self.resolved.context_is_implicit:
             self.note(f"using the embedded store in {self.data_directory} (no redis_url is set)")
@@ -148,7 +145,7 @@ class Session:
                 hint="use a namespace with a hash tag, such as {eq-pdf}",
             )
         client = connect(endpoint, slot_key=self.keys.audit)
-        self._closing(client)
+        self.closing(client)
         return client
 
     @cached_property
@@ -191,7 +188,7 @@ class Session:
             server=str(self._endpoint),
         )
         lease.acquire()
-        self._closing(lease)
+        self.closing(lease)
         return lease
 
     @cached_property

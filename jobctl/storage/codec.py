@@ -5,14 +5,15 @@ refuses None, which would be stored as the text "None".
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from jobctl.domain.job import Decision, Job, PiiFindings, Secret
 from jobctl.domain.moments import format_stored, parse_timestamp
 from jobctl.domain.redaction import NOTHING_TO_MASK, Redactor, is_secret_name, redactor_for
-from jobctl.domain.status import CANCELLED_MESSAGE, JobStatus, parse_status
+from jobctl.domain.status import JobStatus, parse_status
+from jobctl.storage.brief_records import MEANING, meaning
 from jobctl.storage.stored_values import (
     ReadError,
     read_attempt,
@@ -123,32 +124,6 @@ _PARSED = (
     | {_HISTORY: (_HISTORY, read_attempts)}
 )
 KNOWN_FIELDS = frozenset({*_PARSED, *_FREE_TEXT, *_ELSEWHERE})
-
-
-# What tells whether a job is due for a cleanup; no text of it that could hold PII.
-_TELLING = ("error_message", "error", "summary")
-BRIEF = (
-    "job_id",
-    "status",
-    "created_at",
-    "updated_at",
-    "cancelled_at",
-    "approval_expires_at",
-    "cleanup_state",
-    "cleanup_stamp",
-    "s3_key",
-    *_TELLING,
-)
-
-
-def brief_record(values: Sequence[str | None]) -> Mapping[str, str]:
-    """The stored fields for the *values* of `BRIEF`. Texts are there if they tell of a user's
-    cancellation, since what would mask their PII is not."""
-    return {
-        name: value
-        for name, value in zip(BRIEF, values, strict=True)
-        if value is not None and (name not in _TELLING or value == CANCELLED_MESSAGE)
-    }
 
 
 def decode(job_id: str, stored: Mapping[str, str]) -> Job:
@@ -282,18 +257,6 @@ def _meaning(stored: Mapping[str, str], problems: list[str]) -> JobStatus | None
     elif parse_status(raw) is None:
         problems.append("status is not one that jobctl knows")
     return meaning(*map(stored.get, MEANING))
-
-
-MEANING = ("status", "cancelled_at", *_TELLING)
-
-
-def meaning(raw: str | None, cancelled_at: str | None, *messages: str | None) -> JobStatus | None:
-    """The status, by the stored values of `MEANING`: some services store a cancelled job as a
-    failed one."""
-    status = parse_status(raw)
-    if status is JobStatus.FAILED and (cancelled_at or CANCELLED_MESSAGE in messages):
-        return JobStatus.CANCELLED
-    return status
 
 
 def _check_id(job_id: str, stored: Mapping[str, str], problems: list[str]) -> None:

@@ -24,7 +24,8 @@ from jobctl.services.ports import (
     Token,
     TokenHolder,
 )
-from jobctl.storage.codec import BRIEF, MEANING, brief_record, decode, meaning, unreadable
+from jobctl.storage.brief_records import BRIEF, MEANING, brief_record, meaning
+from jobctl.storage.codec import decode, unreadable
 from jobctl.storage.keys import Keys
 from jobctl.storage.redis_index import IndexPages, bounds
 from jobctl.storage.redis_mutation import MutationScript

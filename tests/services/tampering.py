@@ -15,6 +15,7 @@ from jobctl.services.audit_trail import StoredRecord
 from jobctl.services.audit_verify import AuditVerification, VerifyAudit, audit_verify
 from jobctl.storage.directory_segments import DirectorySegmentStore
 from tests.services.world import World
+from tests.storage.audit_trail import record
 from tests.storage.redis_under_test import AT, open_audit_log
 
 NAMESPACE = "n"
@@ -23,29 +24,14 @@ Trail = list[StoredRecord]
 
 def honest(amount: int) -> Trail:
     """A trail of records as jobctl writes them, a second apart."""
-    return linked(
-        AuditRecord(
-            seq=number,
-            op_id=f"{number:020}",
-            actor="tester",
-            action="update",
-            job_id=f"job-{number % 10}",
-            from_status="queued",
-            to_status="processing",
-            reason=f"reason {number}",
-            summary=f"summary {number}",
-            at=AT + timedelta(seconds=number),
-            prev=GENESIS,
-        )
-        for number in range(1, amount + 1)
-    )
+    return linked(record(number, GENESIS) for number in range(1, amount + 1))
 
 
 def linked(records: Any, after: AuditHead | None = None, **altered: Any) -> Trail:
     """*records* numbered and chained anew, as whoever knows how it is done would."""
     head, trail = after or AuditHead(), []
-    for record in records:
-        one = replace(record, seq=head.seq + 1, prev=head.hash, **altered)
+    for unlinked in records:
+        one = replace(unlinked, seq=head.seq + 1, prev=head.hash, **altered)
         fields = one.stream_fields()
         del fields["seq"]
         head = AuditHead(seq=one.seq, hash=one.digest(), at=one.at)

@@ -20,17 +20,18 @@ def write_trail(
     pipe = client.pipeline(transaction=False)
     prev = GENESIS
     for number in range(1, amount + 1):
-        record = replace(_record(number, prev), **(alter(number) if alter else {}))
-        prev = record.digest()
-        fields = record.stream_fields()
+        made = replace(record(number, prev), **(alter(number) if alter else {}))
+        prev = made.digest()
+        fields = made.stream_fields()
         del fields["seq"]
-        pipe.xadd(stream, fields | {"prev": record.prev, "hash": prev}, id=f"{number}-0")
-        records.append(record)
+        pipe.xadd(stream, fields | {"prev": made.prev, "hash": prev}, id=f"{number}-0")
+        records.append(made)
     pipe.execute()
     return records
 
 
-def _record(number: int, prev: str) -> AuditRecord:
+def record(number: int, prev: str) -> AuditRecord:
+    """A second behind the one before it."""
     return AuditRecord(
         seq=number,
         op_id=f"op-{number}",
