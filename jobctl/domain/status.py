@@ -77,7 +77,9 @@ def parse_status(raw: str | None) -> JobStatus | None:
 
 def named_status(raw: str | None) -> str:
     """*raw* as a record may hold it: what is no name of a status may be anything, PII included."""
-    return raw if raw and _NAME.fullmatch(raw) else "(unreadable)" if raw else ""
+    if not raw:
+        return ""
+    return raw if parse_status(raw) or _NAME.fullmatch(raw) else "(unreadable)"
 
 
 def worker_moves_from(status: JobStatus | None) -> frozenset[JobStatus]:
