@@ -157,7 +157,8 @@ def test_each_lifetime_can_be_set_on_its_own() -> None:
 @pytest.mark.parametrize(
     ("stored", "named"),
     [
-        (None, ""), ("", ""), ("queued", "queued"), ("On_Hold", "On_Hold"), (" QUEUED ", " QUEUED "),
+        (None, ""), ("", ""), ("queued", "queued"), ("On_Hold", "On_Hold"),
+        (" QUEUED ", " QUEUED "),
         ("Jane Doe", "(unreadable)"), ("jane@example.org", "(unreadable)"),
         ("x" * 33, "(unreadable)"), ("\udcff", "(unreadable)"), ("42", "(unreadable)"),
     ],
