@@ -178,7 +178,7 @@ def test_sweeps_and_ages_can_be_chosen(world: World) -> None:
         ["--archive", "gs://bucket/x", "--yes"],
         ["--archive", "S3://bucket/x", "--yes"],
         ["--archive", "s3:/bucket/x", "--yes"],
-        ["--archive", "file:///tmp/x", "--yes"],
+        ["--archive", "file:///srv/archive", "--yes"],
         ["--archive", "/dev/null", "--yes"],
         ["--archive", "~nobody-of-that-name/x", "--yes"],
         ["--textfile", "", "--yes"],
