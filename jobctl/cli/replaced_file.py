@@ -47,7 +47,7 @@ def _replace(path: Path, write: Callable[[IO[str]], None], mode: int) -> None:
             file.close()
             written.chmod(mode)
             written.replace(path)
-        except BaseException:
+        except BaseException:  # Ctrl-C leaves no half of a file either; it is raised again
             with suppress(OSError):
                 written.unlink()
             raise

@@ -101,6 +101,11 @@ def chain_hash(prev: str, fields: Mapping[str, str]) -> str:
     return sha256((_CANONICAL % (prev, *values)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def number_of(place: str) -> int:
+    """The number in the stream's id of an entry, `<number>-<part>`; a record's has the part 0."""
+    return int(place.partition("-")[0])
+
+
 def says_nothing_of_changes(action: str) -> bool:
     """Whether records with this action speak of something else than a change of their job."""
     return action.endswith("-refused") or action in _ABOUT_NO_CHANGE

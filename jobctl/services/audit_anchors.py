@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from jobctl.domain.audit import AuditHead
+from jobctl.domain.audit import AuditHead, number_of
 from jobctl.domain.audit_chain import Breach, ChainCheck, Finding
 from jobctl.errors import NotFoundError
 from jobctl.services.audit_segments import (
@@ -29,7 +29,7 @@ class Anchored:
 
     @property
     def seq(self) -> int:
-        return int(self.record[0].partition("-")[0])
+        return number_of(self.record[0])
 
 
 class Anchors:

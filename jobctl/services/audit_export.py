@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from jobctl.domain.audit import AuditHead
+from jobctl.domain.audit import AuditHead, number_of
 from jobctl.domain.audit_chain import ChainCheck
 from jobctl.domain.moments import format_rfc3339
 from jobctl.errors import ConflictError, ExitCode, FindingsError
@@ -86,10 +86,10 @@ class _Run:
                 head, pin = self._behind(head)
                 report.others += 1
                 continue
-            head, pin = AuditHead(seq=_seq(chunk[-1]), hash=chunk[-1][1]["hash"]), written
+            head, pin = AuditHead(seq=number_of(chunk[-1][0]), hash=chunk[-1][1]["hash"]), written
             report.segments += 1
             report.records += len(chunk)
-            report.first = report.first or _seq(chunk[0])
+            report.first = report.first or number_of(chunk[0][0])
             self._request.pace(report.records)
         report.last = head.seq
         if pin is not None:
@@ -117,7 +117,7 @@ class _Run:
             raise self._broken(f"segment {number} is another trail's")
         place, fields = segment.records[-1]
         pin = Pin(number=number, sha256=sha256(body).hexdigest(), version=kept[0].version)
-        return AuditHead(seq=_seq((place, fields)), hash=fields["hash"]), pin
+        return AuditHead(seq=number_of(place), hash=fields["hash"]), pin
 
     def _behind(self, head: AuditHead) -> tuple[AuditHead, Pin | None]:
         """The end of what somebody else has written there before us."""
@@ -143,7 +143,7 @@ class _Run:
             raise self._broken(f"{ends}, and its segments at record {head.seq}")
         if head.seq and extent.first <= head.seq:
             place, fields = next(self._records(head.seq - 1))
-            if (_seq((place, fields)), fields.get("hash")) != (head.seq, head.hash):
+            if (number_of(place), fields.get("hash")) != (head.seq, head.hash):
                 raise self._broken(f"record {head.seq} is not the one that its segment holds")
         return extent.last
 
@@ -155,7 +155,7 @@ class _Run:
             if found:
                 raise self._broken(found[0].text)
             chunk.append(record)
-            if len(chunk) == self._request.most or _seq(record) >= upto:
+            if len(chunk) == self._request.most or number_of(record[0]) >= upto:
                 break
         return chunk
 
@@ -186,7 +186,3 @@ class _Run:
             f"the audit trail cannot be exported: {text}",
             hint="jobctl audit verify --anchors tells what is wrong",
         )
-
-
-def _seq(record: StoredRecord) -> int:
-    return int(record[0].partition("-")[0])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from jobctl.domain.audit import says_nothing_of_changes
+from jobctl.domain.audit import number_of, says_nothing_of_changes
 from jobctl.domain.audit_chain import Breach, Finding
 from jobctl.domain.moments import parse_timestamp
 from jobctl.domain.status import TERMINAL, JobStatus, parse_status
@@ -46,7 +46,7 @@ class JobCheck:
             if job_id in ("", "-") or says_nothing_of_changes(action):
                 continue
             self._last[job_id] = _Last(
-                seq=int(place.partition("-")[0]),
+                seq=number_of(place),
                 op_id=fields.get("op_id", ""),
                 action=action,
                 status=fields.get("to", ""),

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Protocol
 
-from jobctl.domain.audit import AuditHead
+from jobctl.domain.audit import AuditHead, number_of
 from jobctl.services.audit_trail import StoredRecord
 
 SCHEMA = "jobctl/v1"
@@ -98,8 +98,8 @@ def pack(head: SegmentHead, records: Sequence[StoredRecord], signer: Signer | No
         "kind": "AuditSegment",
         "namespace": head.namespace,
         "number": head.number,
-        "first": _seq(records[0]),
-        "last": _seq(records[-1]),
+        "first": number_of(records[0][0]),
+        "last": number_of(records[-1][0]),
         "after": {"seq": head.after.seq, "hash": head.after.hash},
         "previous": asdict(head.previous) if head.previous else None,
         "exported_at": head.exported_at,
@@ -132,7 +132,7 @@ def _unpacked(body: bytes) -> Segment:
     if seal["sha256"] != digest.hexdigest():
         raise SegmentError("its seal is not over what it holds")
     records = [_record(json.loads(line)) for line in lines[1:]]
-    if (about["first"], about["last"]) != (_seq(records[0]), _seq(records[-1])):
+    if (about["first"], about["last"]) != (number_of(records[0][0]), number_of(records[-1][0])):
         raise SegmentError("its header does not tell what it holds")
     return Segment(
         head=_head(about),
@@ -176,7 +176,3 @@ def _record(values: dict[str, str]) -> StoredRecord:
 
 def _line(values: Mapping[str, Any]) -> bytes:
     return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _seq(record: StoredRecord) -> int:
-    return int(record[0].partition("-")[0])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobctl.domain.audit import number_of
 from jobctl.domain.moments import parse_timestamp
 from jobctl.errors import ExitCode, FindingsError
 from jobctl.services.audit_anchors import Anchors
@@ -89,7 +90,7 @@ def _boundary(request: TrimAudit, trail: AuditTrail, last: int) -> tuple[int, st
     oldest_kept, found = request.at - request.older, None
     for page in trail.stored():
         for place, fields in page:
-            seq, at = int(place.partition("-")[0]), parse_timestamp(fields.get("at"))
+            seq, at = number_of(place), parse_timestamp(fields.get("at"))
             if seq > last or at is None or at >= oldest_kept:
                 return found
             found = seq, fields["hash"]

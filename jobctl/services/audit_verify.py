@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from jobctl.domain.audit import AuditHead
+from jobctl.domain.audit import AuditHead, number_of, says_nothing_of_changes
 from jobctl.domain.audit_chain import Breach, ChainCheck, Finding
 from jobctl.errors import ExitCode
 from jobctl.services.audit_anchors import Anchored, Anchors
@@ -130,7 +130,7 @@ class _Run:
             said = _TRIMMED.fullmatch(fields.get("summary", ""))
             if said and (self._trim is None or int(said[1]) >= self._trim[0]):
                 self._trim = (int(said[1]), said[2])
-        self._seen = int(place.partition("-")[0])
+        self._seen = number_of(place)
         self._compare(self._seen, fields.get("hash"))
 
     def _compare(self, seq: int, digest: str | None) -> None:
@@ -185,7 +185,8 @@ class _Run:
         # Jobs go on while we read: their records stand behind the last one that we saw.
         for page in self._trail.stored(after=self._seen) if suspects else ():
             for _, fields in page:
-                suspects.pop(fields.get("job_id"), None)
+                if not says_nothing_of_changes(fields.get("action", "")):
+                    suspects.pop(fields.get("job_id"), None)
         for finding in suspects.values():
             self._report.add(finding)
 

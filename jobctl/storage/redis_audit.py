@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jobctl.domain.audit import AuditEntry
+from jobctl.domain.audit import AuditEntry, number_of
 from jobctl.domain.moments import parse_timestamp
 from jobctl.errors import ConflictError
 from jobctl.services.audit_trail import StoredRecord, TrailExtent
@@ -77,9 +77,9 @@ class RedisAuditLog:
         known = dict(zip(about[::2], about[1::2], strict=True))
         return TrailExtent(
             length=known["length"],
-            first=_number(first[0][0]) if first else 0,
-            last=_number(last[0][0]) if last else 0,
-            written=_number(known["last-generated-id"]),
+            first=number_of(first[0][0]) if first else 0,
+            last=number_of(last[0][0]) if last else 0,
+            written=number_of(known["last-generated-id"]),
         )
 
     def trim(self, upto: int, *, pinned: str, step: int) -> int:
@@ -92,7 +92,7 @@ class RedisAuditLog:
             )  # fmt: skip
         if removed < 0:
             raise ConflictError(
-                f"record {upto} of the trail is not what its anchor says; nothing was removed",
+                f"record {upto} of the trail is not what its anchor says; no more is removed",
                 hint="jobctl audit verify --anchors tells what is wrong",
             )
         return removed
@@ -102,10 +102,6 @@ def _fields(pairs: Sequence[str]) -> dict[str, str]:
     """A name that stands twice is no record's: what there is says so by a field without a name."""
     fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
     return fields if 2 * len(fields) == len(pairs) else {**fields, "": "a name stands twice"}
-
-
-def _number(place: str) -> int:
-    return int(place.partition("-")[0])
 
 
 def _entry(place: str, fields: Mapping[str, str]) -> AuditEntry:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jobctl.domain.audit import AuditHead
+from jobctl.domain.audit import AuditHead, number_of
 from jobctl.errors import JobctlError, OutcomeUnknownError, UnavailableError
 from jobctl.services.ports import Applied, Mutation
 from jobctl.storage.exchange import command, exchange
@@ -109,7 +109,7 @@ class MutationScript:
             for entry_id, fields in page:
                 op_id = fields.get("op_id")
                 if op_id in op_ids:
-                    place = int(entry_id.partition("-")[0])
+                    place = number_of(entry_id)
                     found[op_id] = Applied(op_id=op_id, audit_seq=place, replayed=True)
             if len(page) < _AUDIT_PAGE:
                 return found

@@ -32,7 +32,7 @@ def verify(
     """Tell whether any record of the audit trail was changed, removed or put in.
 
     The exit code is 10 where something is wrong. Nothing is changed. --segments and --public-key
-    imply --anchors. What can be found out, and what cannot, is told under AUDIT PROMISE.
+    imply --anchors. What can be found out, and what cannot, is told in jobctl-audit(1).
     """
     compares = against_anchors or segments is not None or public_key is not None
     trail = session.audit_log
