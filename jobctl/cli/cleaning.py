@@ -102,11 +102,7 @@ def carry_out(
     if doing.plan_out is not None:
         save(plan, doing.plan_out)
     if only_shows(doing):
-        try:
-            check_limit(limit, plan)
-        except RefusedError as error:
-            session.note(f"it would be refused: {error.message}")
-        return preview(plan)
+        return _shown(plan, limit, session)
     check_limit(limit, plan)
     if session.resolved.context_is_implicit and session.is_local and not can_prompt():
         raise RefusedError(
@@ -120,16 +116,29 @@ def carry_out(
     return clean_up(
         CleanUp(
             plan=plan,
-            pace=Pace(
-                rate=doing.rate,
-                started=session.started + time.monotonic() - asked,
-                time_budget=doing.time_budget,
-                interrupted=session.interruption(),
-            ),
+            pace=_pace(doing, session, waited=time.monotonic() - asked),
             context=_context(plan, choosing, doing, session),
         ),
         jobs=session.jobs,
         documents=session.documents,
+    )
+
+
+def _shown(plan: CleanupPlan, limit: DeletionLimit, session: Session) -> CleanupReport:
+    try:
+        check_limit(limit, plan)
+    except RefusedError as error:
+        session.note(f"it would be refused: {error.message}")
+    return preview(plan)
+
+
+def _pace(doing: Doing, session: Session, *, waited: float) -> Pace:
+    """What somebody took to answer is not of the time budget."""
+    return Pace(
+        rate=doing.rate,
+        started=session.started + waited,
+        time_budget=doing.time_budget,
+        interrupted=session.interruption(),
     )
 
 

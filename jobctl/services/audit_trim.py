@@ -9,7 +9,12 @@ from jobctl.domain.moments import parse_timestamp
 from jobctl.errors import ExitCode, FindingsError
 from jobctl.services.audit_anchors import Anchors
 from jobctl.services.audit_trail import AuditTrail
-from jobctl.services.audit_verify import TRIM_ACTION, VerifyAudit, audit_verify
+from jobctl.services.audit_verify import (
+    TRIM_ACTION,
+    AuditVerification,
+    VerifyAudit,
+    audit_verify,
+)
 from jobctl.services.authors import Author
 from jobctl.services.operations import counted
 from jobctl.services.ports import JobStore
@@ -57,15 +62,7 @@ def audit_trim(
 
     FindingsError where anything is wrong with either of them: nothing is removed.
     """
-    found = audit_verify(
-        VerifyAudit(anchors=anchors, pace=request.pace, interrupted=request.interrupted),
-        trail=trail,
-    )
-    if found.first_bad is not None:
-        raise FindingsError(
-            f"nothing was removed: {found.first_bad.text}",
-            hint="jobctl audit verify --anchors tells all that is wrong",
-        )
+    found = _verified(request, trail, anchors)
     report = AuditTrim(
         dry_run=request.dry_run,
         anchored_to=found.anchored_to or 0,
@@ -83,6 +80,19 @@ def audit_trim(
         report.op_id = _record(request, jobs, upto, pinned, segments=anchors.segments)
         _remove(request, trail, report, upto, pinned)
     return report
+
+
+def _verified(request: TrimAudit, trail: AuditTrail, anchors: Anchors) -> AuditVerification:
+    found = audit_verify(
+        VerifyAudit(anchors=anchors, pace=request.pace, interrupted=request.interrupted),
+        trail=trail,
+    )
+    if found.first_bad is not None:
+        raise FindingsError(
+            f"nothing was removed: {found.first_bad.text}",
+            hint="jobctl audit verify --anchors tells all that is wrong",
+        )
+    return found
 
 
 def _boundary(request: TrimAudit, trail: AuditTrail, last: int) -> tuple[int, str] | None:
